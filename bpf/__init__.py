@@ -1,0 +1,1 @@
+"""HOST: the datapath and its loader."""

@@ -1,0 +1,1 @@
+"""WORKSTATION: what a person types and sees: one file per command, workflow.py, and render/."""

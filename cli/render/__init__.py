@@ -1,0 +1,1 @@
+"""WORKSTATION: plans, results and problems as text, JSON and Markdown."""

@@ -1,0 +1,1 @@
+"""WORKSTATION: which hosts there are, and how to reach them."""

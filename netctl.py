@@ -1,0 +1,14 @@
+"""The `netctl` command. Its parts are the folders beside this file; a wheel keeps them in `_netctl/`."""
+
+import sys
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+sys.path.insert(0, str(here / "_netctl" if (here / "_netctl").is_dir() else here))
+
+from cli.app import main  # noqa: E402  (the path above must come first)
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    sys.exit(main())

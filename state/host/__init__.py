@@ -1,0 +1,1 @@
+"""HOST: the impure part of state: the agent and the real kernel."""

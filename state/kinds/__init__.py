@@ -1,0 +1,1 @@
+"""BOTH SIDES: the kinds of things netctl manages on a host."""

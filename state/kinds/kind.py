@@ -1,0 +1,43 @@
+"""BOTH SIDES: what every kind of thing says of itself. The diff is not written here: see `state.change.diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+from state.change import Change, Found, Wanted
+from state.cluster import Cluster
+from state.facts import Facts, Scope
+from state.kernel import Kernel
+
+V = TypeVar("V")
+
+
+class Kind(Generic[V]):
+    """One kind of thing netctl manages on a host.
+
+    `value` is the frozen dataclass of its values; `fixed` names the fields that cannot change in place; `bulk` kinds are
+    compared by digest before their values cross the wire. The order of `state.kinds.KINDS` is the order of creation, and
+    reversed the order of deletion.
+    """
+
+    name: str
+    value: type[V]
+    fixed: frozenset[str] = frozenset()
+    bulk: bool = False
+
+    def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[V]]:
+        """What must be on `host`, by address. Pure: no I/O, no clock, no randomness."""
+        raise NotImplementedError
+
+    def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[V]]:
+        """What is on this host: all that netctl owns, and what is foreign where it could be in the way (`scope`)."""
+        raise NotImplementedError
+
+    def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:
+        """Make the changes, in the order given. Level-triggered: creating what is there and deleting what is gone succeed."""
+        raise NotImplementedError
+
+    def describe(self, address: str, cluster: Cluster) -> str:
+        """The address in the words of the manifest: names and labels instead of numbers."""
+        return address

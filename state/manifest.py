@@ -1,0 +1,149 @@
+"""BOTH SIDES: the manifest as frozen values: what the YAML says, before the lock file gives numbers.
+
+`schemas` builds a `Manifest` from a folder; `state.lock` numbers it into a `state.cluster.Cluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Optional, Union
+
+from state.problem import Source
+
+Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+Path = tuple[Union[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """How packets cross hosts: `mode` is `overlay` or `native`; `encapsulation` is `vxlan`; `port` its UDP port."""
+
+    mode: str = "overlay"
+    encapsulation: str = "vxlan"
+    port: int = 8472
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where endpoint addresses come from; each host's slice has the length `host_prefix_*`."""
+
+    ipv4: Optional[IPv4Network]
+    ipv6: Optional[IPv6Network]
+    host_prefix_ipv4: int = 24
+    host_prefix_ipv6: int = 64
+
+
+@dataclass(frozen=True)
+class Ssh:
+    """How to log in. `host_key` is `TYPE BASE64` as in known_hosts; empty only where no SSH is used."""
+
+    user: str = ""
+    port: int = 0
+    host_key: str = ""
+
+
+@dataclass(frozen=True)
+class Underlay:
+    """What tunnels and routes between hosts use, where it differs from the SSH address."""
+
+    ipv4: Optional[IPv4Address] = None
+    ipv6: Optional[IPv6Address] = None
+    device: str = ""
+
+
+@dataclass(frozen=True)
+class HostEntry:
+    """A host as written. `slice_*` is set where the manifest fixes it."""
+
+    name: str
+    address: str
+    ssh: Ssh
+    underlay: Underlay
+    labels: Mapping[str, str]
+    slice_ipv4: Optional[IPv4Network]
+    slice_ipv6: Optional[IPv6Network]
+    source: Source
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A name space of endpoints with labels; `kubernetes.io/metadata.name` is always among them."""
+
+    name: str
+    labels: Mapping[str, str]
+    source: Source
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port by number, with its protocol: TCP, UDP or SCTP."""
+
+    number: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class EndpointEntry:
+    """An endpoint as written. `netns` is the Linux network namespace it lives in; `ipv4`/`ipv6` where `address` fixes them."""
+
+    namespace: str
+    name: str
+    host: str
+    labels: Mapping[str, str]
+    netns: str
+    ports: Mapping[str, Port]
+    ipv4: Optional[IPv4Address]
+    ipv6: Optional[IPv6Address]
+    source: Source
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`, unique in the cluster."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A policy document, unchanged: its JSON tree, and the place of every node of it by path."""
+
+    kind: str
+    namespace: str
+    name: str
+    body: Json
+    marks: Mapping[Path, Source]
+    source: Source
+
+    def at(self, path: Path) -> Source:
+        """The place of the node at `path`, or of its nearest ancestor."""
+        while path and path not in self.marks:
+            path = path[:-1]
+        return self.marks.get(path, self.source)
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """A unit test of the network. `protocol` is TCP, UDP, SCTP or ICMP; `port` is None for ICMP; `expect` is `allow` or `deny`."""
+
+    origin: str
+    target: str
+    protocol: str
+    port: Optional[int]
+    expect: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A whole manifest as written; hosts, namespaces and endpoints by name or key."""
+
+    name: str
+    id: int
+    network: Network
+    ranges: Ranges
+    hosts: Mapping[str, HostEntry]
+    namespaces: Mapping[str, Namespace]
+    endpoints: Mapping[str, EndpointEntry]
+    documents: tuple[Document, ...]
+    assertions: tuple[Assertion, ...]
