@@ -32,10 +32,10 @@ class SkipGuard:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a skip whose id matches no allowed pattern."""
-        if report.skipped and not hasattr(report, "wasxfail"):
-            if not any(fnmatch.fnmatchcase(report.nodeid, pattern) for pattern in self.patterns):
-                reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-                self.unlisted[report.nodeid] = reason
+        listed = any(fnmatch.fnmatchcase(report.nodeid, pattern) for pattern in self.patterns)
+        if report.skipped and not hasattr(report, "wasxfail") and not listed:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            self.unlisted[report.nodeid] = reason
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """An unlisted skip fails the run."""
@@ -45,7 +45,8 @@ class SkipGuard:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say which skips nobody allowed."""
         for nodeid, reason in sorted(self.unlisted.items()):
-            terminalreporter.write_line(f"UNLISTED SKIP {nodeid}: {reason} (allow it in {ALLOWED.name}, or mend it)", red=True)
+            line = f"UNLISTED SKIP {nodeid}: {reason} (allow it in {ALLOWED.name}, or mend it)"
+            terminalreporter.write_line(line, red=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

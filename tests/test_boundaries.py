@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +50,10 @@ def test_state_knows_neither_the_workstation_nor_its_libraries() -> None:
 
 def test_only_the_host_side_does_input_and_output() -> None:
     pure = (path for path in files("state") if "host" not in path.relative_to(ROOT / "state").parts)
-    assert offenders(pure, {"os", "subprocess", "socket", "ctypes", "pyroute2", "pathlib", "state.host", "time", "random"}) == []
+    assert (
+        offenders(pure, {"os", "subprocess", "socket", "ctypes", "pyroute2", "pathlib", "state.host", "time", "random"})
+        == []
+    )
 
 
 def test_kinds_reach_the_host_through_the_port_alone() -> None:
@@ -62,13 +67,13 @@ def test_rich_is_imported_by_the_renderers_alone() -> None:
 
 
 def test_what_hosts_carry_never_names_the_lab() -> None:
-    found = [
-        str(path.relative_to(ROOT))
+    carried = [
+        path
         for folder in ("state", "bpf")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in {".py", ".c", ".h"} and ("inventory.lab" in path.read_text() or " lab " in path.read_text().lower())
+        if path.suffix in {".py", ".c", ".h"}
     ]
-    assert found == []
+    assert [path for path in carried if re.search(r"\blab\b", path.read_text(), re.IGNORECASE)] == []
 
 
 @pytest.mark.parametrize("name", ["utils", "util", "helpers", "helper", "common", "core", "misc"])
@@ -85,15 +90,22 @@ def test_every_module_says_which_side_it_runs_on() -> None:
     assert silent == []
 
 
+def catches(handler: ast.ExceptHandler) -> set[str]:
+    """The names of what a handler catches."""
+    if handler.type is None:
+        return {"BaseException"}
+    return {item.id for item in ast.walk(handler.type) if isinstance(item, ast.Name)}
+
+
 def test_no_handler_catches_everything_but_the_outermost() -> None:
     allowed = {"cli/app.py", "state/host/agent.py"}
-    found: list[str] = []
-    for path in files(*HOUSE):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ExceptHandler) and str(path.relative_to(ROOT)) not in allowed:
-                names = [item.id for item in ast.walk(node.type) if isinstance(item, ast.Name)] if node.type else ["bare"]
-                if {"Exception", "BaseException", "bare"} & set(names):
-                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files(*HOUSE)
+        if str(path.relative_to(ROOT)) not in allowed
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and catches(node) & {"Exception", "BaseException"}
+    ]
     assert found == []
 
 
@@ -108,13 +120,15 @@ def test_files_are_about_one_thing() -> None:
 
 
 def test_no_trace_of_where_this_was_written() -> None:
-    words = ("/work/", "/root/" + ".pyenv", "pypi" + ".org", "files.python" + "hosted")
+    words = ("/wor" + "k/", "/roo" + "t/.pyenv", "pypi" + ".org", "files.python" + "hosted")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     found = [
-        f"{path.relative_to(ROOT)}: {word}"
-        for path in sorted(ROOT.rglob("*"))
-        if path.is_file() and path.suffix in {".py", ".md", ".c", ".h", ".yaml", ".json", ".toml", ".lock", ".txt", ""}
-        and not {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"} & set(path.parts)
+        f"{name}: {word}"
+        for name in tracked
+        if name and (ROOT / name).is_file()
         for word in words
-        if word in path.read_text(errors="replace")
+        if word in (ROOT / name).read_text(errors="replace")
     ]
     assert found == []
