@@ -1,0 +1,40 @@
+"""WORKSTATION: the exit codes, and which one wins when hosts differ.
+
+    0    fine: nothing to do, or all of it done
+    1    error
+    2    changes are present (only with --detailed-exitcode)
+    3    some hosts failed; the others did their part
+    4    hosts could not be reached
+    6    the plan is stale: a host has moved since it was made
+    7    somebody else holds the lock of a host
+    64   the command line is wrong
+    65   the manifest or its lock file is wrong
+    130  interrupted
+    141  whoever read our output went away
+
+Of several hosts the worst decides, in the order of `WORST_FIRST`: a host that was reached and failed may be half done, so
+it comes before one that was refused untouched, and that before one that could not be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+FINE = 0
+ERROR = 1
+CHANGES = 2
+HOSTS_FAILED = 3
+UNREACHABLE = 4
+STALE = 6
+LOCKED = 7
+USAGE = 64
+INVALID = 65
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+WORST_FIRST = (INTERRUPTED, ERROR, HOSTS_FAILED, STALE, LOCKED, UNREACHABLE, CHANGES, FINE)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The one exit code for what happened on several hosts."""
+    return min(codes, key=WORST_FIRST.index, default=FINE)
