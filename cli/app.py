@@ -1,8 +1,9 @@
 """WORKSTATION: the command tree, and the one place where failures become exit codes (the table is in `cli.exits`).
 
-A command is a file `cli/NAME.py` with a function NAME, or, for a group, a `typer.Typer` called `app`; and a line in COMMANDS.
-Only the file of the command that was typed is imported, and heavy imports stay inside its functions: `netctl --help` is
-quick because it imports neither. A command returns its exit code (None is 0) and raises NetctlError for what went wrong.
+A command is a file `cli/NAME.py` with a function NAME, or, for a group, a `typer.Typer` called `app`; and a line in
+COMMANDS. Only the file of the command that was typed is imported, and heavy imports stay inside its functions:
+`netctl --help` is quick because it imports neither. A command returns its exit code (None is 0) and raises NetctlError
+for what went wrong.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ COMMANDS = {
 }
 
 EPILOG = (
-    "Exit codes: 0 fine, 1 error, 2 changes (--detailed-exitcode), 3 hosts failed, 4 unreachable, 6 stale plan, 7 locked, "
-    "64 usage, 65 invalid manifest, 130 interrupted. Of several hosts the worst decides: 1, 3, 6, 7, 4, 2, 0."
+    "Exit codes: 0 fine, 1 error, 2 changes (--detailed-exitcode), 3 hosts failed, 4 unreachable, 6 stale plan, "
+    "7 locked, 64 usage, 65 invalid manifest, 130 interrupted. Of several hosts the worst decides: 1, 3, 6, 7, 4, 2, 0."
 )
 
 
@@ -55,7 +56,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return _broken_pipe() if error.code == 1 else int(error.code or 0)
     except BrokenPipeError:
         return _broken_pipe()
-    except Exception as error:  # noqa: BLE001  (the outermost handler: a person sees a sentence, never a traceback)
+    except Exception as error:  # the outermost handler: a person sees a sentence, never a traceback
         if debug:
             raise
         return _bug(error)
@@ -151,7 +152,7 @@ def _broken_pipe() -> int:
 def _bug(error: Exception) -> int:
     print(
         f"netctl: this is a bug in netctl: {type(error).__name__}: {error}\n"
-        "Run the same command as `netctl --debug ...` and report what it prints, with the output of `netctl --version`.",
+        "Run the same command as `netctl --debug ...` and report what it prints, with what `netctl --version` says.",
         file=sys.stderr,
     )
     return exits.ERROR

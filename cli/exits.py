@@ -12,8 +12,8 @@
     130  interrupted
     141  whoever read our output went away
 
-Of several hosts the worst decides, in the order of `WORST_FIRST`: a host that was reached and failed may be half done, so
-it comes before one that was refused untouched, and that before one that could not be reached.
+Of several hosts the worst decides, in the order of `WORST_FIRST`: a host that was reached and failed may be half done,
+so it comes before one that was refused untouched, and that before one that could not be reached.
 """
 
 from __future__ import annotations
