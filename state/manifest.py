@@ -86,7 +86,11 @@ class Port:
 
 @dataclass(frozen=True)
 class EndpointEntry:
-    """An endpoint as written. `netns` is the Linux network namespace it lives in; `ipv4`/`ipv6` where `address` fixes them."""
+    """An endpoint as written. `ipv4`/`ipv6` are set where `address` fixes them.
+
+    `netns` is the Linux network namespace it lives in; `create_netns` is False where somebody else makes it
+    (`attach: {netns: NAME, create: false}`): the endpoint is pending until it is there.
+    """
 
     namespace: str
     name: str
@@ -97,6 +101,7 @@ class EndpointEntry:
     ipv4: Optional[IPv4Address]
     ipv6: Optional[IPv6Address]
     source: Source
+    create_netns: bool = True
 
     @property
     def key(self) -> str:
