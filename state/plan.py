@@ -1,0 +1,186 @@
+"""BOTH SIDES: a plan: what changes on every host, and what stands in the way. Pure.
+
+`for_host` makes one host's part from the cluster and what was observed. A saved plan is JSON (`dump`, `load`); it carries
+every change with its complete before, so whether it still fits a host is a comparison (`moved`), object by object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+
+from state import wire
+from state.change import Change, Found, Wanted, diff, fingerprint
+from state.cluster import Cluster
+from state.facts import Facts, Scope
+from state.kinds.kind import Kind
+from state.problem import NetctlError, Problem, errors
+
+FORMAT_VERSION = "1.0"
+
+Kinds = Sequence[Kind[Any]]
+Observed = Mapping[str, Mapping[str, Found[Any]]]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a host said of itself: its facts, and what was found there by kind and address."""
+
+    facts: Facts
+    found: Observed
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """One host's part of a plan.
+
+    `changes` stand in the order of kinds; `unchanged` counts what is right already; `pending` are endpoints whose namespace
+    is not there yet. A host with errors among its `problems` is shown and left alone. `exit_code` is not 0 where the host
+    could not even be asked.
+    """
+
+    host: str
+    changes: tuple[Change, ...] = ()
+    unchanged: int = 0
+    pending: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    exit_code: int = 0
+
+    @property
+    def applicable(self) -> bool:
+        """Whether nothing stands in the way of the changes."""
+        return not self.exit_code and not errors(self.problems)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of everything the changes touch, as it was observed: the same state has the same fingerprint."""
+        touched: dict[str, dict[str, object]] = {}
+        for change in self.changes:
+            touched.setdefault(change.kind, {})[change.address] = change.before
+        return fingerprint(touched)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What changes on every host, in name order."""
+
+    cluster: str
+    hosts: tuple[HostPlan, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def changes(self) -> list[Change]:
+        """The changes of all hosts."""
+        return [change for host in self.hosts for change in host.changes]
+
+
+def scope(cluster: Cluster, name: str) -> Scope:
+    """What the agent on a host needs to know of the manifest to look around."""
+    host = cluster.hosts[name]
+    ranges = (cluster.ranges.ipv4, cluster.ranges.ipv6)
+    return Scope(
+        netns=tuple(sorted({endpoint.netns for endpoint in cluster.endpoints_on(name)})),
+        ranges=tuple(str(network) for network in ranges if network is not None),
+        underlay_ipv4=host.underlay.ipv4,
+        underlay_ipv6=host.underlay.ipv6,
+        uplink=host.underlay.device,
+        tunnel_port=cluster.network.port if cluster.network.mode == "overlay" else 0,
+        slice_ipv4=host.slice_ipv4,
+        slice_ipv6=host.slice_ipv6,
+    )
+
+
+def observation(kinds: Kinds, body: Mapping[str, Any], facts: Optional[Facts] = None) -> Observation:
+    """What an agent's reply says; a reply without facts leaves `facts` as they were."""
+    found: dict[str, dict[str, Found[Any]]] = {}
+    for kind in kinds:
+        values = body["observed"].get(kind.name, {})
+        found[kind.name] = {
+            address: Found(wire.load(kind.value, item["value"]), item["owned"]) for address, item in values.items()
+        }
+    return Observation(wire.load(Facts, body["facts"]) if facts is None or "facts" in body else facts, found)
+
+
+def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> HostPlan:
+    """What turns the host into what the manifest says."""
+    desired = {kind.name: kind.desired(cluster, host, seen.facts) for kind in kinds}
+    made = _compare(kinds, host, desired, seen)
+    absent = tuple(Problem(sentence, "", f"host {host}") for sentence in seen.facts.missing)
+    warnings = tuple(Problem(sentence, "", f"host {host}", severity="warning") for sentence in seen.facts.warnings)
+    waiting = tuple(endpoint.key for endpoint in cluster.endpoints_on(host) if is_pending(endpoint.netns, seen.facts))
+    return replace(made, pending=waiting, problems=absent + warnings + made.problems)
+
+
+def for_removal(kinds: Kinds, host: str, seen: Observation) -> HostPlan:
+    """What removes everything that is netctl's from the host."""
+    return _compare(kinds, host, {}, seen)
+
+
+def _compare(kinds: Kinds, host: str, desired: Mapping[str, Mapping[str, Wanted[Any]]], seen: Observation) -> HostPlan:
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    unchanged = 0
+    for kind in kinds:
+        wanted, found = desired.get(kind.name, {}), seen.found.get(kind.name, {})
+        difference = diff(kind.name, wanted, found, kind.fixed)
+        changes += difference.changes
+        problems += difference.obstacles
+        touched = {change.address for change in difference.changes}
+        unchanged += sum(address not in touched and found[address].owned for address in wanted.keys() & found.keys())
+    return HostPlan(host, tuple(changes), unchanged, problems=tuple(problems))
+
+
+def is_pending(netns: str, facts: Facts) -> bool:
+    """Whether an endpoint's namespace belongs to somebody else and is not there yet."""
+    return netns in facts.foreign_netns and netns not in facts.present
+
+
+def moved(plan: HostPlan, seen: Observation) -> list[Problem]:
+    """What is no longer as it was when the plan was made, of what the plan touches."""
+    found: list[Problem] = []
+    for change in plan.changes:
+        now = seen.found.get(change.kind, {}).get(change.address)
+        if (now is None) != (change.before is None) or (now is not None and now.value != change.before):
+            was, is_now = ("absent" if value is None else "there" for value in (change.before, now))
+            how = "it has changed since" if was == is_now else f"it was {was} and is {is_now} now"
+            found.append(Problem(f"{change.kind} {change.address}: {how}", "", f"host {plan.host}", change.source))
+    return found
+
+
+def dump(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON."""
+    hosts = [{**wire.dump(host), "fingerprint": host.fingerprint} for host in plan.hosts]
+    return {
+        "format_version": FORMAT_VERSION,
+        "cluster": plan.cluster,
+        "hosts": hosts,
+        "warnings": wire.dump(plan.warnings),
+    }
+
+
+def load(kinds: Kinds, data: Any) -> Plan:
+    """The plan that `dump` wrote. Raises NetctlError for anything else."""
+    try:
+        if data["format_version"].split(".")[0] != FORMAT_VERSION.split(".")[0]:
+            raise NetctlError.of(f"the plan has format {data['format_version']}, this netctl reads {FORMAT_VERSION}")
+        hosts = tuple(_load_host(kinds, item) for item in data["hosts"])
+        return Plan(data["cluster"], hosts, wire.load(tuple[Problem, ...], data["warnings"]))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise NetctlError.of("this is not a plan that netctl saved", f"{type(error).__name__}: {error}") from error
+
+
+def _load_host(kinds: Kinds, data: Mapping[str, Any]) -> HostPlan:
+    plain = {name: item for name, item in data.items() if name != "fingerprint"}
+    host = wire.load(HostPlan, plain)
+    host = replace(host, changes=tuple(load_change(kinds, change) for change in host.changes))
+    if host.fingerprint != data["fingerprint"]:
+        raise NetctlError.of(f"the plan for host {host.host} was edited after it was saved", "Make a new one.")
+    return host
+
+
+def load_change(kinds: Kinds, change: Change) -> Change:
+    """The change with its JSON `before` and `after` turned into values of its kind."""
+    value = next(kind.value for kind in kinds if kind.name == change.kind)
+    before, after = (None if item is None else wire.load(value, item) for item in (change.before, change.after))
+    return replace(change, before=before, after=after)
