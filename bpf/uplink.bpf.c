@@ -1,0 +1,16 @@
+#include "config.h"
+#include "maps.h"
+
+SEC("tc") int from_uplink(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	__u64 *word = bpf_map_lookup_elem(&generation, &zero);
+	return word && *word && network_mode && ipv4_enabled && ipv6_enabled && ticks_per_second ? -1 : -1;
+}
+
+SEC("tc") int to_uplink(struct __sk_buff *skb)
+{
+	return -1;
+}
+
+char LICENSE[] SEC("license") = "GPL";
