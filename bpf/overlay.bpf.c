@@ -14,3 +14,7 @@ SEC("tc") int to_overlay(struct __sk_buff *skb)
 }
 
 char LICENSE[] SEC("license") = "GPL";
+
+int emit1(struct address *a, struct peer *b, struct host *c, struct block_key *d, struct block *e) { return 0; }
+int emit2(struct policy *a, struct page *b, struct verdict_key *c, struct verdict *d, struct event *e) { return 0; }
+int emit3(struct connection_key *a, struct connection *b) { return 0; }
