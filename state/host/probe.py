@@ -1,7 +1,7 @@
 """HOST: single packets for `netctl test --live`, made by hand so that nobody need listen and no port is bound.
 
-A probe is told apart by its source port (TCP, UDP, SCTP) or its ICMP identifier. What the datapath decided is read from its
-own events, never from an answer.
+A probe is told apart by its source port (TCP, UDP, SCTP) or its ICMP identifier. What the datapath decided is read from
+its own events, never from an answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 class Probe:
     """One packet to send. `netns` is where from (empty: the host itself), `source` may be empty: the kernel's choice.
 
-    `nonce` (1024..65535) is its source port or ICMP identifier; `protocol` is TCP (a SYN), UDP, SCTP (an INIT) or ICMP (an echo).
+    `nonce` (1024..65535) is its source port or ICMP identifier; `protocol` is TCP (a SYN), UDP, SCTP (an INIT) or ICMP
+    (an echo request).
     """
 
     netns: str
