@@ -18,13 +18,15 @@ class Kind(Generic[V]):
 
     `value` is the frozen dataclass of its values; `fixed` names the fields that cannot change in place; `bulk` kinds are
     compared by digest before their values cross the wire. The order of `state.kinds.KINDS` is the order of creation, and
-    reversed the order of deletion.
+    reversed the order of deletion. Kinds with the same `together` are made true in one step: one of them is given the
+    changes of all, creations and deletions alike, at the place of the last of them.
     """
 
     name: str
     value: type[V]
     fixed: frozenset[str] = frozenset()
     bulk: bool = False
+    together: str = ""
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[V]]:
         """What must be on `host`, by address. Pure: no I/O, no clock, no randomness."""
