@@ -1,8 +1,8 @@
 """HOST: the first stage: finds the agent's archive on this host or asks for it, verifies it, and runs it.
 
-The workstation sends this file as text to `python3 -I -S -c`. So it imports nothing of netctl, and it must be readable by
-a Python that is too old for the rest. The archive lies in a folder of root's alone, under its own digest, and is hashed
-at every start; what is hashed is what runs, because it is imported through the open file. A disk that is full or
+The workstation sends this file as text to `python3 -I -S -c`. So it imports nothing of netctl, and it must be readable
+by a Python that is too old for the rest. The archive lies in a folder of root's alone, under its own digest, and is
+hashed at every start; what is hashed is what runs, because it is imported through the open file. A disk that is full or
 read-only is no obstacle: then the archive lives in memory. For a Python whose bytecode the archive lacks, a second
 archive with bytecode is made once and named by its own digest too.
 """
