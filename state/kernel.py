@@ -20,9 +20,9 @@ MAIN_TABLE = 254
 class Link:
     """A network device as the kernel shows it.
 
-    `type` is the kernel's word (`veth`, `vxlan`, ``""`` for hardware); `port` and `external` are of VXLAN. `peer_index` and
-    `peer_netns` say where the other end of a veth is (None: in a namespace without a name). `link_local` tells whether the
-    kernel makes an fe80 address for it, `ipv6` whether it speaks IPv6 at all.
+    `type` is the kernel's word (`veth`, `vxlan`; none for hardware); `port` and `external` are of VXLAN. `peer_index`
+    and `peer_netns` say where the other end of a veth is (None: in a namespace without a name). `link_local` tells
+    whether the kernel makes an fe80 address for it, `ipv6` whether it speaks IPv6 at all.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Route:
-    """A route. `destination` is always written out (`0.0.0.0/0`); an empty text is an absent one; 0 is no MTU of its own."""
+    """A route. `destination` is always written out (`0.0.0.0/0`); empty texts and an `mtu` of 0 are absent things."""
 
     netns: str
     destination: str
@@ -159,7 +159,7 @@ class Net(Protocol):
         ...
 
     def routes(self, netns: str = "", within: Optional[Sequence[str]] = None) -> list[Route]:
-        """Routes of every table. With `within`: netctl's own, and those of others with a destination inside these networks."""
+        """Routes of every table; with `within` netctl's own, and those of others to places inside these networks."""
         ...
 
     def rules(self) -> list[Rule]:

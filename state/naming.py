@@ -1,4 +1,4 @@
-"""BOTH SIDES: the names, marks and hardware addresses netctl gives to what it makes. Kinds, loader and datapath share them."""
+"""BOTH SIDES: the names, marks and hardware addresses of what netctl makes; kinds, loader and datapath share them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def device(endpoint: Endpoint) -> str:
 
 
 def mark(endpoint: Endpoint) -> str:
-    """The alternative name of both ends of the endpoint's device; a long one is cut and made unique again by a digest."""
+    """The alternative name of both ends of the endpoint's device; a long one is cut, and made unique by a digest."""
     text = f"{MARK}{endpoint.namespace}.{endpoint.name}"
     if len(text) <= _LONGEST_MARK:
         return text
@@ -60,7 +60,7 @@ def mac(endpoint: Endpoint) -> str:
 
 
 def mac_of(ipv4: Optional[ipaddress.IPv4Address], ipv6: Optional[ipaddress.IPv6Address]) -> str:
-    """The hardware address for a pair of addresses: 0a:6e and the IPv4 address, else 0e:6e and a digest of the IPv6 address."""
+    """The hardware address for a pair of addresses: 0a:6e and the IPv4 one, else 0e:6e and a digest of the IPv6 one."""
     if ipv4 is not None:
         return colons(b"\x0a\x6e" + ipv4.packed)
     packed = b"" if ipv6 is None else ipv6.packed

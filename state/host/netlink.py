@@ -1,0 +1,249 @@
+"""HOST: rtnetlink in the raw: a socket in any network namespace, dumps, batches of requests. Nothing is interpreted.
+
+The standard library's `struct` and `_socket` are enough for it: 10,000 routes are read in a few dozen milliseconds, and
+an agent that writes need not first import a library of 163 modules.
+"""
+
+from __future__ import annotations
+
+import _socket
+import ctypes
+import errno
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from state.problem import HostError
+
+NETNS_FOLDER = "/run/netns"
+
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
+NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x10, 0x100, 0x200
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLA_F_NESTED, NLA_TYPE_MASK = 0x8000, 0x3FFF
+
+_AF_NETLINK, _SOCK_RAW, _SOCK_CLOEXEC, _NETLINK_ROUTE = 16, 3, 0o2000000, 0
+_SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT = 270, 10, 11, 12
+_SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUFFORCE = 1, 7, 33
+_CLONE_NEWNET = 0x40000000
+_RECEIVE = 1 << 18
+_BATCH = 32768
+_ATTEMPTS = 20
+
+_HEADER = struct.Struct("=IHHII")
+_ATTRIBUTE = struct.Struct("=HH")
+_INT = struct.Struct("=i")
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One message to the kernel. `tolerate` are errors that mean that it is already so; `what` names the object."""
+
+    type: int
+    flags: int
+    body: bytes
+    what: str
+    tolerate: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The kernel's answer to a request it did not carry out, in its own words where it has any (`extended`)."""
+
+    request: Request
+    number: int
+    extended: str
+
+    def __str__(self) -> str:
+        words = f" ({self.extended})" if self.extended else ""
+        return f"{os.strerror(self.number)}{words}"
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    """One attribute, padded to four bytes."""
+    return _ATTRIBUTE.pack(len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
+
+
+def nested(kind: int, *parts: bytes) -> bytes:
+    """An attribute that holds attributes."""
+    return attribute(kind | NLA_F_NESTED, b"".join(parts))
+
+
+def text(kind: int, value: str) -> bytes:
+    """An attribute that holds a string."""
+    return attribute(kind, value.encode() + b"\0")
+
+
+def number(kind: int, value: int) -> bytes:
+    """An attribute that holds 32 bits."""
+    return attribute(kind, struct.pack("=I", value))
+
+
+def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
+    """The attributes in `data`, by kind; of a repeated one the last."""
+    found: dict[int, bytes] = {}
+    end = len(data)
+    while offset + 4 <= end:
+        length, kind = _ATTRIBUTE.unpack_from(data, offset)
+        if length < 4:
+            break
+        found[kind & NLA_TYPE_MASK] = data[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return found
+
+
+@contextmanager
+def inside(netns: str) -> Iterator[None]:
+    """The calling thread in the named network namespace for as long as the block lasts; other threads stay."""
+    if not netns:
+        yield
+        return
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _enter(f"{NETNS_FOLDER}/{netns}", netns)
+        try:
+            yield
+        finally:
+            if libc.setns(home, _CLONE_NEWNET):
+                os._exit(70)  # a thread in a namespace it does not know of would configure the wrong host
+    finally:
+        os.close(home)
+
+
+def _enter(path: str, netns: str) -> None:
+    try:
+        target = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise HostError.of(f"network namespace {netns}: {error.strerror}", "", f"netns {netns}") from error
+    try:
+        if libc.setns(target, _CLONE_NEWNET):
+            reason = os.strerror(ctypes.get_errno())
+            raise HostError.of(f"network namespace {netns}: cannot enter: {reason}", "", f"netns {netns}")
+    finally:
+        os.close(target)
+
+
+class Socket:
+    """An rtnetlink socket bound to one network namespace for its whole life, whatever its thread does later."""
+
+    def __init__(self, netns: str = "") -> None:
+        with inside(netns):
+            self._socket = _socket.socket(_AF_NETLINK, _SOCK_RAW | _SOCK_CLOEXEC, _NETLINK_ROUTE)
+        for option in (_CAP_ACK, _EXT_ACK, _STRICT):
+            self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        self._socket.setsockopt(_SOL_SOCKET, _SO_SNDBUF, 1 << 20)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def dump(self, kind: int, body: bytes, take: Callable[[bytes], None], restart: Callable[[], None]) -> None:
+        """Give every message that answers the dump to `take`. One that a change interrupted starts over (`restart`)."""
+        for _ in range(_ATTEMPTS):
+            restart()
+            if self._dump(kind, body, take):
+                return
+        raise HostError.of("the network's state changes faster than it can be read", "Try again when it is quieter.")
+
+    def _dump(self, kind: int, body: bytes, take: Callable[[bytes], None]) -> bool:
+        sequence = self._send(kind, NLM_F_REQUEST | NLM_F_DUMP, body)
+        whole = True
+        unpack = _HEADER.unpack_from
+        while True:
+            data = self._socket.recv(_RECEIVE)
+            offset, end = 0, len(data)
+            while offset < end:
+                length, answer, flags, number_, _ = unpack(data, offset)
+                if number_ == sequence:
+                    whole = whole and not flags & NLM_F_DUMP_INTR
+                    if answer == NLMSG_DONE:
+                        self._check(data[offset + 16 : offset + length])
+                        return whole
+                    if answer == NLMSG_ERROR:
+                        self._check(data[offset + 16 : offset + length])
+                    take(data[offset + 16 : offset + length])
+                offset += (length + 3) & ~3
+
+    @staticmethod
+    def _check(payload: bytes) -> None:
+        code = -_INT.unpack_from(payload)[0] if len(payload) >= 4 else 0
+        if code > 0:
+            raise OSError(code, os.strerror(code))
+
+    def get(self, kind: int, body: bytes) -> bytes:
+        """The one message that answers a request. Raises OSError where the kernel has none."""
+        sequence = self._send(kind, NLM_F_REQUEST, body)
+        while True:
+            data = self._socket.recv(_RECEIVE)
+            length, answer, _, number_, _ = _HEADER.unpack_from(data)
+            if number_ == sequence:
+                if answer == NLMSG_ERROR:
+                    self._check(data[16:length])
+                return data[16:length]
+
+    def _send(self, kind: int, flags: int, body: bytes) -> int:
+        self._sequence += 1
+        self._socket.send(_HEADER.pack(16 + len(body), kind, flags, self._sequence, 0) + body)
+        return self._sequence
+
+    def run(self, requests: Sequence[Request]) -> list[Refusal]:
+        """Carry out requests in order, many per system call; what the kernel refused, in order.
+
+        Those of one call are all carried out or refused before the call returns, also when the process is killed.
+        """
+        refused: list[Refusal] = []
+        batch: list[Request] = []
+        size = 0
+        for request in requests:
+            if size + len(request.body) > _BATCH:
+                refused += self._run(batch)
+                batch, size = [], 0
+            batch.append(request)
+            size += len(request.body) + 16
+        return refused + (self._run(batch) if batch else [])
+
+    def _run(self, requests: Sequence[Request]) -> list[Refusal]:
+        first = self._sequence + 1
+        packed = bytearray()
+        for request in requests:
+            self._sequence += 1
+            flags = request.flags | NLM_F_REQUEST | NLM_F_ACK
+            packed += _HEADER.pack(16 + len(request.body), request.type, flags, self._sequence, 0)
+            packed += request.body + b"\0" * (-len(request.body) % 4)
+        self._socket.send(packed)
+        refused: list[Refusal] = []
+        open_ = len(requests)
+        while open_:
+            data = self._socket.recv(_RECEIVE)
+            offset = 0
+            while offset < len(data):
+                length, answer, flags, number_, _ = _HEADER.unpack_from(data, offset)
+                if answer == NLMSG_ERROR and first <= number_ < first + len(requests):
+                    open_ -= 1
+                    request = requests[number_ - first]
+                    refusal = _refusal(request, flags, data[offset + 16 : offset + length])
+                    if refusal.number and refusal.number not in request.tolerate:
+                        refused.append(refusal)
+                offset += (length + 3) & ~3
+        return refused
+
+
+def _refusal(request: Request, flags: int, payload: bytes) -> Refusal:
+    code = -_INT.unpack_from(payload)[0]
+    extended = ""
+    if flags & NLM_F_ACK_TLVS:
+        start = 20 if flags & NLM_F_CAPPED or not code else 4 + _HEADER.unpack_from(payload, 4)[0]
+        extended = attributes(payload, start).get(1, b"").rstrip(b"\0").decode(errors="replace")
+    return Refusal(request, code, extended)
+
+
+def known(code: int) -> str:
+    """The symbolic name of an errno, for messages."""
+    return errno.errorcode.get(code, str(code))
