@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from state.problem import HostError, Problem
@@ -37,7 +37,7 @@ LOG_LINES = 60
 
 
 class BpfError(HostError):
-    """The kernel or libbpf refused something; `errno` is its reason, the problem's detail the verifier's log if there is one."""
+    """The kernel or libbpf refused something; `errno` says why, the problem's detail is the verifier's log."""
 
     def __init__(self, number: int, doing: str, log: str = "") -> None:
         hint = log
@@ -174,7 +174,7 @@ def _listen(_level: int, form: bytes, arguments: int) -> int:
 _print_callback = _PRINT_CALLBACK(_listen)
 
 
-@lru_cache(maxsize=None)
+@cache
 def library() -> ctypes.CDLL:
     """libbpf, with signatures set and its warnings collected. Raises HostError with a sentence where it is missing."""
     try:
@@ -184,7 +184,9 @@ def library() -> ctypes.CDLL:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as reason:
         raise HostError(
-            Problem("libbpf.so.1 is missing", f"Install libbpf (Debian: apt-get install libbpf1). The loader said: {reason}")
+            Problem(
+                "libbpf.so.1 is missing", f"Install libbpf (Debian: apt-get install libbpf1). The loader said: {reason}"
+            )
         ) from None
     loaded.libbpf_set_print(_print_callback)
     return loaded

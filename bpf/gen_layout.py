@@ -1,0 +1,283 @@
+"""WORKSTATION: writes `bpf/layout.py` from the types of the compiled objects: `python -m bpf.gen_layout`.
+
+It refuses what would let Python and C disagree: bit-fields, unions, hidden padding, objects with different maps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import keyword
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+from bpf.btf import ARRAY, ENUM, INT, PTR, STRUCT, VAR, Btf, Type
+from bpf.elf import Elf
+from bpf.libbpf import MAP_TYPE_NAMES
+
+HERE = Path(__file__).parent
+HEADER = '''"""BOTH SIDES: what the maps of the datapath hold, as frozen values that pack to the very bytes.
+
+Generated from the BTF of the compiled objects by `python -m bpf.gen_layout`: change bpf/types.h and bpf/maps.h instead.
+Addresses and other big-endian fields are bytes in network order; everything else is little-endian.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Optional
+'''
+DESCRIPTION = '''
+@dataclass(frozen=True)
+class MapLayout:
+    """A map as the datapath defines it. The types are named as in C; `inner` is what an array of maps holds."""
+
+    name: str
+    type: str
+    key: int
+    value: int
+    max_entries: int
+    flags: int
+    key_type: str = ""
+    value_type: str = ""
+    inner: Optional[MapLayout] = None
+'''
+_CODES = {("int", 1): "B", ("int", 2): "H", ("int", 4): "I", ("int", 8): "Q"}
+
+
+Described = dict[str, Union[str, int, "Described"]]
+
+
+class LayoutError(ValueError):
+    """A type that Python and C could read differently."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a generated class: its code as `struct` writes it, how many values that makes, and its annotation."""
+
+    name: str
+    code: str
+    count: int
+    annotation: str
+
+
+def main() -> int:
+    """Write layout.py, or with --check say whether it is what the objects say."""
+    text = generate([path.read_bytes() for path in sorted(HERE.glob("*.bpf.o"))])
+    target = HERE / "layout.py"
+    if "--check" in sys.argv:
+        return 0 if target.read_text() == text else 1
+    target.write_text(text)
+    return 0
+
+
+def generate(objects: list[bytes]) -> str:
+    """The text of layout.py for these objects."""
+    texts = {_one(Btf(Elf.parse(data).sections[".BTF"])) for data in objects}
+    if len(texts) != 1:
+        raise LayoutError(f"the objects differ in their maps or types: {len(texts)} different layouts")
+    return texts.pop()
+
+
+def _one(btf: Btf) -> str:
+    maps = {
+        name: _map(btf, name, btf.resolve(item.target))
+        for name, item in sorted(btf.named(VAR).items())
+        if _is_map(btf, item)
+    }
+    structs = {name: item for name, item in sorted(btf.named(STRUCT).items()) if not _defines_map(item)}
+    structs = {name: item for name, item in structs.items() if not name.startswith(("__sk_buff", "bpf_"))}
+    parts = [
+        HEADER,
+        f'LAYOUT = "{_digest(btf, maps, structs)}"\n"""The digest of all below: part of the pin path."""\n',
+        DESCRIPTION,
+    ]
+    parts += [_enum(item) for _, item in sorted(btf.named(ENUM).items()) if not item.name.startswith("bpf_")]
+    parts += [_struct(btf, structs[name]) for name in _ordered(btf, structs)]
+    parts.append(
+        "\nMAPS: Mapping[str, MapLayout] = {\n"
+        + "".join(f"    {json.dumps(name)}: {_text(item, 4)},\n" for name, item in maps.items())
+    )
+    return "\n".join(parts) + "}\n"
+
+
+def _is_map(btf: Btf, item: Type) -> bool:
+    return _defines_map(btf.resolve(item.target))
+
+
+def _defines_map(item: Type) -> bool:
+    names = [member.name for member in item.members]
+    return item.kind == STRUCT and names[:2] == ["type", "max_entries"]
+
+
+def _map(btf: Btf, name: str, item: Type) -> Described:
+    found: Described = {"name": name, "type": "", "key": 0, "value": 0, "max_entries": 0, "flags": 0}
+    for member in item.members:
+        target = btf.types[btf.resolve(member.type).target] if btf.resolve(member.type).kind == PTR else None
+        if member.name in ("type", "max_entries", "map_flags"):
+            assert target is not None
+            value = target.length
+            found["flags" if member.name == "map_flags" else member.name] = (
+                MAP_TYPE_NAMES[value] if member.name == "type" else value
+            )
+        elif member.name in ("key", "value"):
+            number = btf.resolve(member.type).target
+            found[member.name] = _size(btf, number)
+            found[f"{member.name}_type"] = btf.types[number].name
+        elif member.name == "values":
+            pointer = btf.resolve(btf.resolve(member.type).target)
+            inner = btf.types[pointer.target]
+            found["value"] = 4
+            found["inner"] = _map(btf, inner.name, inner)
+    return found
+
+
+def _size(btf: Btf, number: int) -> int:
+    item = btf.resolve(number)
+    return item.length * _size(btf, item.target) if item.kind == ARRAY else item.size
+
+
+def _fields(btf: Btf, item: Type) -> Iterator[Field]:
+    """The fields of a structure; padding that is written out gets no annotation, a keyword an underscore."""
+    if item.bitfield:
+        raise LayoutError(f"struct {item.name}: bit-fields")
+    at = 0
+    for member in item.members:
+        if member.offset != at * 8:
+            raise LayoutError(
+                f"struct {item.name}: {member.offset // 8 - at} bytes of hidden padding before {member.name}"
+            )
+        size = _size(btf, member.type)
+        at += size
+        if member.name.startswith("pad"):
+            yield Field(member.name, f"{size}x", 0, "")
+        else:
+            name = f"{member.name}_" if keyword.iskeyword(member.name) else member.name
+            yield _field(btf, item.name, name, member.type)
+    if at != item.size:
+        raise LayoutError(f"struct {item.name}: {item.size - at} bytes of hidden padding at the end")
+
+
+def _field(btf: Btf, owner: str, name: str, number: int) -> Field:
+    outer, item = btf.types[number].name, btf.resolve(number)
+    if item.kind in (INT, ENUM):
+        if outer.startswith("__be"):
+            return Field(name, f"{item.size}s", 1, "bytes")
+        return Field(name, _CODES["int", item.size], 1, "int")
+    if item.kind == ARRAY:
+        element = btf.resolve(item.target)
+        if element.kind == INT and element.size == 1:
+            return Field(name, f"{item.length}s", 1, "bytes")
+        if element.kind == INT:
+            return Field(name, f"{item.length}{_CODES['int', element.size]}", item.length, "tuple[int, ...]")
+    if item.kind == STRUCT:
+        return Field(name, f"{item.size}s", 1, _class(item.name))
+    raise LayoutError(f"struct {owner}: {name} is a union, a pointer or an array of structures")
+
+
+def _class(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _ordered(btf: Btf, structs: dict[str, Type]) -> list[str]:
+    """The names of the structures, each after those it contains."""
+    done: list[str] = []
+
+    def visit(name: str) -> None:
+        for member in structs[name].members:
+            inner = btf.resolve(member.type)
+            if inner.kind == STRUCT and inner.name not in done:
+                visit(inner.name)
+        if name not in done:
+            done.append(name)
+
+    for name in structs:
+        visit(name)
+    return done
+
+
+def _struct(btf: Btf, item: Type) -> str:
+    fields = list(_fields(btf, item))
+    shown = [field for field in fields if field.annotation]
+    constant = f"_{item.name.upper()}"
+    code = "<" + "".join(field.code for field in fields)
+    return f'''
+{constant} = struct.Struct("{code}")
+
+
+@dataclass(frozen=True)
+class {_class(item.name)}:
+    """struct {item.name}, {item.size} bytes."""
+
+{"".join(f"    {field.name}: {field.annotation}{chr(10)}" for field in shown)}
+    def pack(self) -> bytes:
+        """The bytes as they stand in a map."""
+        return {_called(f"{constant}.pack", [_given(field) for field in shown])}
+
+    @classmethod
+    def unpack(cls, data: bytes) -> {_class(item.name)}:
+        """The value that these bytes stand for."""
+        values = {constant}.unpack(data)
+        return {_called("cls", _taken(shown))}
+'''
+
+
+def _given(field: Field) -> str:
+    """A field as an argument of `pack`."""
+    return f"{'*' if field.count > 1 else ''}self.{field.name}{'.pack()' if field.annotation[0].isupper() else ''}"
+
+
+def _taken(fields: list[Field]) -> list[str]:
+    """The fields as parts of what `unpack` returns."""
+    taken: list[str] = []
+    at = 0
+    for field in fields:
+        part = f"values[{at}]" if field.count == 1 else f"values[{at}:{at + field.count}]"
+        taken.append(f"{field.annotation}.unpack({part})" if field.annotation[0].isupper() else part)
+        at += field.count
+    return taken
+
+
+def _called(function: str, arguments: list[str]) -> str:
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= 105:
+        return line
+    return f"{function}(\n" + "".join(f"            {item},\n" for item in arguments) + "        )"
+
+
+def _enum(item: Type) -> str:
+    lines = "".join(f"    {value.name} = {value.offset}\n" for value in item.members)
+    return f'\nclass {_class(item.name)}(enum.IntEnum):\n    """enum {item.name}."""\n\n{lines}'
+
+
+def _text(found: Described, indent: int) -> str:
+    space = " " * (indent + 4)
+    rows: list[str] = []
+    for name, value in found.items():
+        shown = _text(value, indent + 4) if isinstance(value, dict) else json.dumps(value)
+        rows.append(f"{space}{name}={shown},\n")
+    return "MapLayout(\n" + "".join(rows) + " " * indent + ")"
+
+
+def _digest(btf: Btf, maps: dict[str, Described], structs: dict[str, Type]) -> str:
+    described = {
+        "maps": maps,
+        "structs": {name: [(field.name, field.code) for field in _fields(btf, item)] for name, item in structs.items()},
+        "enums": {
+            name: [(value.name, value.offset) for value in item.members]
+            for name, item in btf.named(ENUM).items()
+            if not name.startswith("bpf_")
+        },
+    }
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
