@@ -1,7 +1,7 @@
 """BOTH SIDES: a plan: what changes on every host, and what stands in the way. Pure.
 
-`for_host` makes one host's part from the cluster and what was observed. A saved plan is JSON (`dump`, `load`); it carries
-every change with its complete before, so whether it still fits a host is a comparison (`moved`), object by object.
+`for_host` makes one host's part from the cluster and what was observed. A saved plan is JSON (`dump`, `load`); it
+carries every change with its complete before, so whether it still fits a host is a comparison, object by object.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from state.change import Change, Found, Wanted, diff, fingerprint
 from state.cluster import Cluster
 from state.facts import Facts, Scope
 from state.kinds.kind import Kind
+from state.placement import pending
 from state.problem import NetctlError, Problem, errors
 
 FORMAT_VERSION = "1.0"
@@ -35,9 +36,9 @@ class Observation:
 class HostPlan:
     """One host's part of a plan.
 
-    `changes` stand in the order of kinds; `unchanged` counts what is right already; `pending` are endpoints whose namespace
-    is not there yet. A host with errors among its `problems` is shown and left alone. `exit_code` is not 0 where the host
-    could not even be asked.
+    `changes` stand in the order of kinds; `unchanged` counts what is right already; `pending` are endpoints whose
+    namespace is not there yet. A host with errors among its `problems` is shown and left alone. `exit_code` is not 0
+    where the host could not even be asked.
     """
 
     host: str
@@ -108,8 +109,7 @@ def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> Ho
     made = _compare(kinds, host, desired, seen)
     absent = tuple(Problem(sentence, "", f"host {host}") for sentence in seen.facts.missing)
     warnings = tuple(Problem(sentence, "", f"host {host}", severity="warning") for sentence in seen.facts.warnings)
-    waiting = tuple(endpoint.key for endpoint in cluster.endpoints_on(host) if is_pending(endpoint.netns, seen.facts))
-    return replace(made, pending=waiting, problems=absent + warnings + made.problems)
+    return replace(made, pending=tuple(pending(cluster, host, seen.facts)), problems=absent + warnings + made.problems)
 
 
 def for_removal(kinds: Kinds, host: str, seen: Observation) -> HostPlan:
@@ -129,11 +129,6 @@ def _compare(kinds: Kinds, host: str, desired: Mapping[str, Mapping[str, Wanted[
         touched = {change.address for change in difference.changes}
         unchanged += sum(address not in touched and found[address].owned for address in wanted.keys() & found.keys())
     return HostPlan(host, tuple(changes), unchanged, problems=tuple(problems))
-
-
-def is_pending(netns: str, facts: Facts) -> bool:
-    """Whether an endpoint's namespace belongs to somebody else and is not there yet."""
-    return netns in facts.foreign_netns and netns not in facts.present
 
 
 def moved(plan: HostPlan, seen: Observation) -> list[Problem]:

@@ -1,0 +1,104 @@
+"""WORKSTATION: a plan for programs. The shape is Terraform's where Terraform has one, so that known tools map onto it.
+
+    {"format_version": "1.0",      a new minor version only adds keys; refuse a major version you do not know
+     "cluster": "shop",
+     "hosts": [{"host": "alpha", "planned": true, "unchanged": 12, "fingerprint": "9f86..."}],
+     "changes": [{"host": "alpha", "kind": "route", "address": "10.42.2.0/24", "description": "10.42.2.0/24",
+                  "actions": ["create"],      or ["update"], ["delete", "create"], ["delete"]
+                  "before": null, "after": {...},
+                  "source": {"file": "netctl.yaml", "line": 31}}],       or null where nothing in the manifest wants it
+     "summary": {"add": 1, "change": 0, "destroy": 0},
+     "pending": [{"host": "beta", "endpoint": "shop/db-1"}],
+     "errors": [{"host": "gamma", "summary": "...", "detail": "...", "address": "host gamma", "source": null}],
+     "warnings": [...]}
+
+`host` is null for what concerns no single host. Hosts come in name order, changes by host in the order of kinds, then
+by address: equal plans are equal texts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Optional
+
+from cli.render.words import Words
+from state import wire
+from state.change import Action, Change, summary
+from state.plan import FORMAT_VERSION, Plan
+from state.problem import Problem, Source
+
+ACTIONS = {
+    Action.CREATE: ["create"],
+    Action.UPDATE: ["update"],
+    Action.REPLACE: ["delete", "create"],
+    Action.DELETE: ["delete"],
+}
+
+
+def document(plan: Plan, words: Words) -> dict[str, Any]:
+    """The plan as JSON values."""
+    add, change, destroy = summary(plan.changes)
+    troubles = list(_problems(plan))
+    return {
+        "format_version": FORMAT_VERSION,
+        "cluster": plan.cluster,
+        "hosts": [
+            {
+                "host": host.host,
+                "planned": not host.exit_code,
+                "unchanged": host.unchanged,
+                "fingerprint": host.fingerprint,
+            }
+            for host in plan.hosts
+        ],
+        "changes": [_change(host.host, item, words) for host in plan.hosts for item in host.changes],
+        "summary": {"add": add, "change": change, "destroy": destroy},
+        "pending": [{"host": host.host, "endpoint": key} for host in plan.hosts for key in host.pending],
+        "errors": [problem(item, host) for host, item in troubles if item.severity == "error"],
+        "warnings": [problem(item, host) for host, item in troubles if item.severity != "error"],
+    }
+
+
+def text(value: Any) -> str:
+    """JSON for a stream: indented, one final newline."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def problem(item: Problem, host: Optional[str] = None) -> dict[str, Any]:
+    """A problem as JSON values."""
+    return {
+        "host": host,
+        "summary": item.summary,
+        "detail": item.detail,
+        "address": item.address,
+        "source": source(item.source),
+    }
+
+
+def problems(items: Iterable[Problem], host: Optional[str] = None) -> list[dict[str, Any]]:
+    """Several problems of one host."""
+    return [problem(item, host) for item in items]
+
+
+def source(place: Optional[Source]) -> Optional[dict[str, Any]]:
+    """A place in the manifest as JSON values."""
+    return None if place is None else {"file": place.file, "line": place.line}
+
+
+def _change(host: str, change: Change, words: Words) -> dict[str, Any]:
+    return {
+        "host": host,
+        "kind": change.kind,
+        "address": change.address,
+        "description": words.address(change.kind, change.address),
+        "actions": ACTIONS[change.action],
+        "before": wire.dump(change.before),
+        "after": wire.dump(change.after),
+        "source": source(change.source),
+    }
+
+
+def _problems(plan: Plan) -> Iterator[tuple[Optional[str], Problem]]:
+    yield from ((None, item) for item in plan.warnings)
+    yield from ((host.host, item) for host in plan.hosts for item in host.problems)

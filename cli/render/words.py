@@ -1,0 +1,111 @@
+"""WORKSTATION: values of kinds in the words of the manifest: names and labels instead of numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional, TypeGuard, cast
+
+from state.cluster import Cluster
+from state.plan import Kinds
+from state.policy.verdicts import Entry
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# A field as it is shown: a text, or the texts of a list, one line each.
+Shown = str | tuple[str, ...]
+
+NAMESPACE = "io.kubernetes.pod.namespace"
+EVERYONES = ("io.kubernetes.pod.namespace", "io.cilium.k8s.")
+RESERVED = {1: "host", 2: "world", 6: "remote-node", 9: "world-ipv4", 10: "world-ipv6"}
+
+
+class Words:
+    """How things are called on one cluster's hosts. Without a cluster (a saved plan) numbers stay numbers."""
+
+    def __init__(self, kinds: Kinds, cluster: Optional[Cluster] = None) -> None:
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._cluster = cluster
+
+    def address(self, kind: str, address: str) -> str:
+        """The name of a thing, for people."""
+        if self._cluster is None or kind not in self._kinds:
+            return address
+        return self._kinds[kind].describe(address, self._cluster)
+
+    def fixed(self, kind: str) -> frozenset[str]:
+        """The fields that cannot change in place."""
+        return self._kinds[kind].fixed if kind in self._kinds else frozenset()
+
+    def fields(self, value: Optional[object]) -> Mapping[str, Shown]:
+        """What a value says, field by field, without what it leaves open. A value of one field needs no name for it."""
+        if value is None:
+            return {}
+        if not _is_record(value):
+            return {"": self._shown("", value)}
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        if len(fields) == 1:
+            return {"": self._shown(*next(iter(fields.items())))}
+        return {name: self._shown(name, item) for name, item in fields.items() if item not in (None, "", (), {})}
+
+    def identity(self, number: int) -> str:
+        """An identity by its labels; of those that every endpoint has, only the namespace."""
+        if number in RESERVED:
+            return RESERVED[number]
+        labels = self._cluster.identities.get(number, ()) if self._cluster is not None else ()
+        return labels_text(labels) or str(number)
+
+    def _shown(self, name: str, value: Any) -> Shown:
+        if isinstance(value, (tuple, list, frozenset)):
+            items = [self._flat(name, item) for item in cast(Sequence[Any], value)]
+            return tuple(sorted(items) if isinstance(value, frozenset) else items)
+        if isinstance(value, Mapping):
+            return tuple(self._pairs(cast(Mapping[str, Any], value)))
+        return self._flat(name, value)
+
+    def _pairs(self, value: Mapping[str, Any]) -> list[str]:
+        return [f"{key}: {self._flat(key, item)}" for key, item in sorted(value.items())]
+
+    def _flat(self, name: str, value: Any) -> str:
+        if isinstance(value, Entry):
+            return self._entry(value)
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, int) and name == "identity":
+            return self.identity(value)
+        if isinstance(value, enum.Enum):
+            return value.name.lower()
+        if isinstance(value, bytes):
+            return value.hex()
+        if _is_record(value):
+            fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+            return " ".join(f"{key}={self._flat(key, item)}" for key, item in fields if item not in (None, "", ()))
+        if isinstance(value, (tuple, list, frozenset)):
+            return "[" + ", ".join(self._flat("", item) for item in cast(Sequence[Any], value)) + "]"
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(self._pairs(cast(Mapping[str, Any], value))) + "}"
+        return "none" if value is None else str(value)
+
+    def _entry(self, entry: Entry) -> str:
+        peer = self.identity(int(entry.peer)) if entry.peer.isdigit() else entry.peer
+        return f"{entry.outcome.name.lower():<5} {peer} {ports(entry)}"
+
+
+def _is_record(value: object) -> TypeGuard[DataclassInstance]:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def labels_text(labels: tuple[str, ...]) -> str:
+    """A label set as people write it: `app=web namespace=shop`."""
+    plain = [label.split(":", 1)[1] for label in labels if not label.split(":", 1)[-1].startswith(EVERYONES)]
+    namespace = [label.rsplit("=", 1)[1] for label in labels if label.startswith(f"k8s:{NAMESPACE}=")]
+    return " ".join([*plain, *(f"namespace={name}" for name in namespace)])
+
+
+def ports(entry: Entry) -> str:
+    """The ports of a policy entry: `TCP/80`, `TCP/8000-8080`, `ICMP` for all types."""
+    if (entry.first, entry.last) in ((0, 65535), (0, 255)):
+        return entry.protocol
+    return f"{entry.protocol}/{entry.first}" + (f"-{entry.last}" if entry.last != entry.first else "")
