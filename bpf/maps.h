@@ -9,6 +9,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* the word is stored by one instruction of the processor, not by a copy */
 	__type(key, __u32);
 	__type(value, __u64);
 } generation SEC(".maps");
