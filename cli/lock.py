@@ -1,0 +1,54 @@
+"""WORKSTATION: `netctl lock`: writes, checks and mends netctl.lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import Folder
+
+Check = Annotated[bool, typer.Option("--check", help="Write nothing; fail if the file is stale or says a thing twice.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Forget retired identity numbers, once no host uses them any more.")]
+
+
+def lock(folder: Folder = Path(), check: Check = False, prune: Prune = False) -> int:
+    """Write netctl.lock: the numbers and addresses that stay stable between runs.
+
+    It keeps what is there and adds what is missing. It also mends a file that Git merged, or left with conflict markers.
+    """
+    from cli import exits
+    from cli.render import problems
+    from schemas import load, lockfile
+    from state import lock as locks
+    from state.lock_lines import FILE
+    from state.problem import UsageError
+
+    if check and prune:
+        raise UsageError.of("--check writes nothing, so it cannot --prune", "Give one of the two.")
+    manifest, warnings = load(folder, require_host_keys=False)
+    problems.show(warnings)
+    old = lockfile.read(folder, mend=not check)
+    if check:
+        locks.number(manifest, old)
+        print(f"{FILE} is up to date.")
+        return exits.FINE
+    new = locks.allocate(manifest, old)
+    new = locks.prune(new) if prune else new
+    lockfile.write(folder, new)
+    print(_changes(old, new))
+    return exits.FINE
+
+
+def _changes(old: object, new: object) -> str:
+    """What was written, in one line."""
+    from state.lock_lines import FILE, Lock
+
+    assert isinstance(old, Lock) and isinstance(new, Lock)
+    lines = {*new.slices, *new.seats, *new.identities}
+    before = {*old.slices, *old.seats, *old.identities}
+    added, removed = len(lines - before), len(before - lines)
+    if not added and not removed:
+        return f"{FILE} is up to date."
+    return f"{FILE} written: {added} lines added, {removed} removed, {len(lines & before)} kept."

@@ -1,0 +1,76 @@
+"""DATA: what a pattern cannot say about a text: addresses, networks, ports, keys. Each check returns what is wrong, or nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, NetmaskValueError
+from typing import Callable, Union
+
+Network = Union[IPv4Network, IPv6Network]
+KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+
+
+def _address(kind: type[IPv4Address] | type[IPv6Address]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        try:
+            kind(text)
+        except AddressValueError:
+            return "that is not one"
+        return "an address here has no zone" if "%" in text else ""
+
+    return check
+
+
+def _network(kind: type[IPv4Network] | type[IPv6Network]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        try:
+            network = kind(text, strict=False)
+        except (AddressValueError, NetmaskValueError, ValueError):
+            return "that is not one"
+        if not text.rpartition("/")[2].isdigit():
+            return f"write the prefix length: {network}"
+        if kind(text, strict=False).network_address != _first(kind, text):
+            return f"it has bits beyond its prefix: write {network}"
+        return ""
+
+    return check
+
+
+def _first(kind: type[IPv4Network] | type[IPv6Network], text: str) -> Union[IPv4Address, IPv6Address]:
+    address = text.partition("/")[0]
+    return IPv4Address(address) if kind is IPv4Network else IPv6Address(address)
+
+
+def _any_address(text: str) -> str:
+    return "" if not FORMATS["ipv4"](text) or not FORMATS["ipv6"](text) else "that is not one"
+
+
+def _port(text: str) -> str:
+    return "" if 1 <= int(text.partition("/")[0]) <= 65535 else "a port is at most 65535"
+
+
+def _public_key(text: str) -> str:
+    kind, _, rest = text.partition(" ")
+    if kind not in KEY_TYPES:
+        return f"it begins with one of {', '.join(KEY_TYPES)}"
+    try:
+        data = base64.b64decode(rest, validate=True)
+    except (binascii.Error, ValueError):
+        return "after the type stands one word in base64"
+    length = int.from_bytes(data[:4], "big")
+    if len(data) <= 4 + length or data[4 : 4 + length] != kind.encode():
+        return f"the base64 is not a key of type {kind}; was it cut off?"
+    return ""
+
+
+FORMATS: Mapping[str, Callable[[str], str]] = {
+    "ipv4": _address(IPv4Address),
+    "ipv6": _address(IPv6Address),
+    "ipv4-network": _network(IPv4Network),
+    "ipv6-network": _network(IPv6Network),
+    "ip-address": _any_address,
+    "port": _port,
+    "ssh-public-key": _public_key,
+}

@@ -1,0 +1,123 @@
+"""BOTH SIDES: what is wrong with a lock file: said twice, or not what the manifest needs. Each problem names both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar, Union
+
+from state.lock_lines import FILE, IdentityLine, Lock, SeatLine, SliceLine
+from state.manifest import Manifest
+from state.problem import Problem, Source
+from state.slices import Network
+
+Line = Union[SliceLine, SeatLine, IdentityLine]
+L = TypeVar("L", SliceLine, SeatLine, IdentityLine)
+MEND = "Two branches took the same. `netctl lock` mends it: the first by name keeps it, the other one gets a new one."
+UPDATE = "Run `netctl lock`, and commit the file together with the change."
+
+
+def duplicates(lock: Lock) -> list[Problem]:
+    """Everything that the file says twice."""
+    problems = [
+        *_twice("host {}", ((line.host, line) for line in lock.slices)),
+        *_twice("endpoint {}", ((line.key, line) for line in lock.seats)),
+        *_twice("id {0[1]} on host {0[0]}", (((line.host, line.id), line) for line in lock.seats)),
+        *_twice("address {}", ((line.ipv4, line) for line in lock.seats if line.ipv4)),
+        *_twice("address {}", ((line.ipv6, line) for line in lock.seats if line.ipv6)),
+        *_twice("identity number {}", ((line.number, line) for line in lock.identities)),
+        *_twice("the label set of identity {}", ((line.labels, line) for line in lock.identities if not line.retired)),
+        *_overlaps([(line.ipv4, line) for line in lock.slices if line.ipv4]),
+        *_overlaps([(line.ipv6, line) for line in lock.slices if line.ipv6]),
+    ]
+    return sorted(dict.fromkeys(problems), key=lambda problem: problem.source.line if problem.source else 0)
+
+
+def _twice(what: str, lines: Iterable[tuple[Hashable, L]]) -> list[Problem]:
+    first: dict[Hashable, L] = {}
+    problems: list[Problem] = []
+    for key, line in lines:
+        other = first.setdefault(key, line)
+        if other is not line:
+            name = what.format(" ".join(key) if isinstance(key, tuple) and isinstance(line, IdentityLine) else key)
+            problems.append(_clash(name, other, line))
+    return problems
+
+
+def _overlaps(networks: list[tuple[Network, SliceLine]]) -> list[Problem]:
+    """Slices that overlap. Sorted by their first address, an overlap is with the widest one begun before."""
+    problems: list[Problem] = []
+    widest: Union[tuple[Network, SliceLine], None] = None
+    for network, line in sorted(networks, key=lambda item: (int(item[0].network_address), item[0].prefixlen)):
+        if widest is not None and int(network.network_address) <= int(widest[0].broadcast_address):
+            if widest[1].host != line.host:
+                problems.append(_clash(f"slice {network}", widest[1], line))
+        else:
+            widest = (network, line)
+    return problems
+
+
+def _clash(what: str, first: Line, second: Line) -> Problem:
+    return Problem(
+        f"{FILE} gives {what} twice: to {_name(first)} (line {first.line}) and to {_name(second)} (line {second.line})",
+        MEND,
+        source=Source(FILE, second.line),
+    )
+
+
+def _name(line: Line) -> str:
+    if isinstance(line, SliceLine):
+        return f"host {line.host}"
+    if isinstance(line, SeatLine):
+        return f"endpoint {line.key}"
+    return f"{'retired ' if line.retired else ''}{{{', '.join(line.labels)}}}"
+
+
+def stale(manifest: Manifest, lock: Lock, needed: Lock) -> list[Problem]:
+    """Where the lock differs from what the manifest needs, which `allocate` has worked out."""
+    if lock == Lock() and needed != Lock():
+        return [Problem(f"there is no {FILE}", "`netctl lock` writes it; commit it together with the manifest.")]
+    return [
+        *_differences("host", _by_host(lock), _by_host(needed), {name: h.source for name, h in manifest.hosts.items()}),
+        *_differences(
+            "endpoint", _by_key(lock), _by_key(needed), {key: item.source for key, item in manifest.endpoints.items()}
+        ),
+        *_identities(lock, needed),
+    ]
+
+
+def _by_host(lock: Lock) -> dict[str, SliceLine]:
+    return {line.host: line for line in lock.slices}
+
+
+def _by_key(lock: Lock) -> dict[str, SeatLine]:
+    return {line.key: line for line in lock.seats}
+
+
+def _differences(kind: str, has: Mapping[str, L], needs: Mapping[str, L], sources: Mapping[str, Source]) -> list[Problem]:
+    problems: list[Problem] = []
+    for name in sorted(has.keys() | needs.keys()):
+        if name not in has:
+            problems.append(Problem(f"{kind} {name} is not in {FILE}", UPDATE, f"{kind} {name}", sources.get(name)))
+        elif name not in needs:
+            where = Source(FILE, has[name].line)
+            problems.append(Problem(f"{FILE} has {kind} {name}, which the manifest does not", UPDATE, "", where))
+        elif has[name] != needs[name]:
+            where = Source(FILE, has[name].line)
+            problems.append(Problem(f"{FILE} does not fit {kind} {name} any more", UPDATE, f"{kind} {name}", where))
+    return problems
+
+
+def _identities(lock: Lock, needed: Lock) -> list[Problem]:
+    has = {line.number: line for line in lock.identities}
+    needs = {line.number: line for line in needed.identities}
+    problems: list[Problem] = []
+    for number in sorted(has.keys() | needs.keys()):
+        if has.get(number) == needs.get(number):
+            continue
+        if number not in has:
+            problems.append(Problem(f"{FILE} has no number for the identity {_name(needs[number])}", UPDATE))
+        else:
+            said = "is no longer used" if number not in needs or needs[number].retired else "is used again"
+            where = Source(FILE, has[number].line)
+            problems.append(Problem(f"identity {number} {_name(has[number])} {said}", UPDATE, source=where))
+    return problems
