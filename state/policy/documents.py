@@ -1,0 +1,200 @@
+"""BOTH SIDES: all policy documents of a manifest: read into rules, and checked, every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from state.manifest import Document, Manifest, Port
+from state.policy import cilium, kubernetes
+from state.policy.labels import HOST, REMOTE_NODE, RESERVED, WORLD_IPV4, WORLD_IPV6, Labels, Selector, identity_labels
+from state.policy.node import Node, root, title
+from state.policy.rules import Rule, Rules, Section
+from state.problem import ManifestError, Problem, errors
+
+READERS: Mapping[str, Callable[[Node], Rules]] = {
+    "CiliumNetworkPolicy": cilium.read,
+    "CiliumClusterwideNetworkPolicy": cilium.read,
+    "NetworkPolicy": kubernetes.read,
+}
+
+
+def read(documents: Iterable[Document]) -> tuple[Rules, list[Problem]]:
+    """The rules of the documents in their order, and everything that is wrong with the documents themselves."""
+    sections: list[Section] = []
+    rules: list[Rule] = []
+    problems: list[Problem] = []
+    for document in documents:
+        reader = READERS.get(document.kind)
+        if reader is None:
+            problems.append(_foreign(document))
+            continue
+        found = reader(root(document, problems))
+        sections += found.sections
+        rules += found.rules
+    return Rules(tuple(sections), tuple(rules)), problems
+
+
+def rules_of(documents: Iterable[Document]) -> Rules:
+    """The rules of documents that were checked; ManifestError where they cannot be enforced as they stand."""
+    rules, problems = read(documents)
+    if wrong := errors(problems):
+        raise ManifestError(*wrong)
+    return rules
+
+
+def check(manifest: Manifest) -> list[Problem]:
+    """Everything wrong with the manifest's policies, errors and warnings, in the order of the documents."""
+    rules, problems = read(manifest.documents)
+    problems += _twice(manifest.documents)
+    problems += collisions(rules.rules)
+    parties = _parties(manifest)
+    problems += _dangling(rules, parties)
+    problems += _named_ports(rules, parties)
+    problems += _managed_blocks(rules, manifest)
+    return problems
+
+
+def collisions(rules: Iterable[Rule]) -> Iterator[Problem]:
+    """Rules that say different things and hash to the same number: events could not tell them apart."""
+    seen: dict[int, Rule] = {}
+    for rule in rules:
+        first = seen.setdefault(rule.id, rule)
+        if (first.document, first.direction, first.subject, first.outcome, first.peers, first.ports) != (
+            (rule.document, rule.direction, rule.subject, rule.outcome, rule.peers, rule.ports)
+        ):
+            yield Problem(
+                f"two rules have the number {rule.id}: here and at {first.source}",
+                "Rules are known by a hash of their text, and these two have the same. Change either in a way that keeps its "
+                "meaning, for example the order of its ports.",
+                rule.document,
+                rule.source,
+            )
+
+
+def _foreign(document: Document) -> Problem:
+    return Problem(
+        f"netctl does not know documents of kind {document.kind}",
+        f"Policies are {', '.join(READERS)}.",
+        title(document),
+        document.source,
+    )
+
+
+def _twice(documents: Iterable[Document]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str, str], Document] = {}
+    for document in documents:
+        first = seen.setdefault((document.kind, document.namespace, document.name), document)
+        if first is not document:
+            yield Problem(
+                f"{title(document)} stands here and at {first.source}",
+                "Kubernetes would keep only the last. Give one of them another name.",
+                title(document),
+                document.source,
+            )
+
+
+@dataclass(frozen=True)
+class _Party:
+    """Somebody a selector may mean; `key` is empty for what is no endpoint."""
+
+    key: str
+    identity: tuple[str, ...]
+    labels: Labels
+    ports: Mapping[str, Port]
+
+
+def _parties(manifest: Manifest) -> list[_Party]:
+    found = [
+        _Party("", RESERVED[number], Labels(RESERVED[number]), {})
+        for number in (HOST, REMOTE_NODE, WORLD_IPV4, WORLD_IPV6)
+    ]
+    for endpoint in manifest.endpoints.values():
+        space = manifest.namespaces.get(endpoint.namespace)
+        labels = identity_labels(
+            endpoint.labels, endpoint.namespace, {} if space is None else space.labels, manifest.name
+        )
+        found.append(_Party(endpoint.key, labels, Labels(labels), endpoint.ports))
+    return found
+
+
+def _dangling(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
+    meets: dict[Selector, bool] = {}
+    seen: set[tuple[object, Selector]] = set()
+
+    def nobody(selector: Selector, subject: bool) -> bool:
+        if selector not in meets:
+            meets[selector] = any(selector.matches(party.labels) for party in parties if party.key or not subject)
+        return not meets[selector]
+
+    for section in rules.sections:
+        if nobody(section.subject, True) and (section.document, section.subject) not in seen:
+            seen.add((section.document, section.subject))
+            yield _warning(
+                "the policy selects no endpoint of the manifest",
+                f"No endpoint has {section.subject}: the policy has no effect.",
+                section,
+            )
+    meets.clear()
+    for rule in rules.rules:
+        for selector in rule.peers.selectors:
+            if nobody(selector, False) and (rule.source, selector) not in seen:
+                seen.add((rule.source, selector))
+                yield _warning("a selector matches no endpoint of the manifest", f"No endpoint has {selector}.", rule)
+
+
+def _named_ports(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
+    """Named ports that nobody defines, and names that replicas of one identity give to different numbers."""
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    for rule in rules.rules:
+        for port in rule.ports or ():
+            if not port.name:
+                continue
+            choosers = [rule.subject] if rule.direction == "ingress" else list(rule.peers.selectors)
+            ends = [
+                party
+                for party in parties
+                if party.key and (not choosers or any(selector.matches(party.labels) for selector in choosers))
+            ]
+            if not any(port.name in party.ports for party in ends) and (str(rule.source), (port.name,)) not in told:
+                told.add((str(rule.source), (port.name,)))
+                yield _warning(
+                    f"no endpoint concerned defines the port `{port.name}`",
+                    "A port's name is resolved at the destination; where it is not defined it means nothing.",
+                    rule,
+                )
+            for party in ends:
+                numbers = {
+                    (other.ports[port.name].number, other.ports[port.name].protocol)
+                    for other in ends
+                    if other.identity == party.identity and port.name in other.ports
+                }
+                if len(numbers) > 1 and (port.name, party.identity) not in told:
+                    told.add((port.name, party.identity))
+                    listed = " and ".join(f"{number}/{protocol}" for number, protocol in sorted(numbers))
+                    yield _warning(
+                        f"port `{port.name}` is {listed} on replicas of one identity",
+                        f"Endpoints with the labels of {party.key} share one policy, so a rule that names the port means all "
+                        "of these numbers on all of them. Give them different labels, or the same numbers.",
+                        rule,
+                    )
+
+
+def _managed_blocks(rules: Rules, manifest: Manifest) -> Iterator[Problem]:
+    ranges = [network for network in (manifest.ranges.ipv4, manifest.ranges.ipv6) if network is not None]
+    for rule in rules.rules:
+        for block in rule.peers.blocks:
+            inside = any(
+                block.network.version == network.version and block.network.subnet_of(network)  # type: ignore[arg-type]
+                for network in ranges
+            )
+            if inside and not block.endpoints:
+                yield _warning(
+                    f"{block.network} lies inside ranges.endpoints and matches nothing",
+                    "In a Cilium policy an address block never means endpoints. Select them by labels.",
+                    rule,
+                )
+
+
+def _warning(summary: str, detail: str, where: Rule | Section) -> Problem:
+    return Problem(summary, detail, where.document, where.source, severity="warning")

@@ -1,0 +1,233 @@
+"""BOTH SIDES: the policy engine: may this flow begin? It answers by walking the documents' rules, never compiled entries.
+
+The verdict is about the first packet; replies to what was allowed pass. Both ends are asked: egress at the source, ingress
+at the destination. Hosts have no policy of their own, and a host always reaches its own endpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Optional, Union
+
+from state.cluster import Cluster, Endpoint
+from state.policy import parties
+from state.policy.documents import rules_of
+from state.policy.labels import CLUSTER, HOST, REMOTE_NODE, RESERVED, WORLD_IPV4, WORLD_IPV6, Labels
+from state.policy.parties import IpAddress, Party
+from state.policy.remember import OncePerCluster
+from state.policy.rules import Cidr, Peers, Ports, Rule, Section
+from state.policy.verdicts import Outcome
+from state.problem import Source
+
+ECHO = {4: 8, 6: 128}  # the ICMP types of an echo request
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one end says. `rules` are the places that decided: the rules that allow or deny, or what isolates the subject."""
+
+    direction: str
+    subject: str
+    allowed: bool
+    reason: str
+    rules: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer, and why. `egress` or `ingress` is None where that end has no policy: a host, or the world."""
+
+    allowed: bool
+    reason: str
+    egress: Optional[Side] = None
+    ingress: Optional[Side] = None
+
+    @property
+    def word(self) -> str:
+        """`allow` or `deny`, as assertions spell it."""
+        return "allow" if self.allowed else "deny"
+
+    @property
+    def rules(self) -> tuple[Source, ...]:
+        """The places that decided, of the ends that matter: all for an allow, the denying ends' for a deny."""
+        sides = [side for side in (self.egress, self.ingress) if side is not None and side.allowed == self.allowed]
+        return tuple(dict.fromkeys(source for side in sides for source in side.rules))
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A flow as a policy sees it: `port` is the ICMP type for ICMP and ICMPV6. `peer_*` is the other end."""
+
+    protocol: str
+    port: int
+    named: Mapping[str, frozenset[tuple[str, int]]]
+    peer: Labels
+    peer_address: Optional[IpAddress]
+    peer_is_endpoint: bool
+    peer_is_world: bool
+
+
+class Engine:
+    """The documents of one cluster, ready to judge flows. What selects a subject is found once per identity."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.rules = rules_of(cluster.documents)
+        self._labels = {number: Labels(labels) for number, labels in (*cluster.identities.items(), *RESERVED.items())}
+        self._selected: dict[tuple[int, str], tuple[list[Section], list[Rule]]] = {}
+        self._named: dict[int, dict[str, frozenset[tuple[str, int]]]] = {}
+        for endpoint in cluster.endpoints.values():
+            self._labels.setdefault(endpoint.identity, Labels(endpoint.identity_labels))
+            ports = self._named.setdefault(endpoint.identity, {})
+            for name, port in endpoint.ports.items():
+                key = name.lower()
+                ports[key] = ports.get(key, frozenset()) | {(port.protocol, port.number)}
+
+    def decide(self, source: Party, destination: Party, protocol: str, port: Optional[int]) -> Verdict:
+        """The verdict about a new flow. For ICMP, `port` is the type; None is an echo request."""
+        if source.nobody or destination.nobody:
+            missing = source if source.nobody else destination
+            return Verdict(False, f"{missing.name} lies in ranges.endpoints, and no endpoint has it")
+        if source.endpoint is not None and destination.endpoint is not None and source.name == destination.name:
+            return Verdict(True, "an endpoint always reaches itself")
+        if source.endpoint is None and destination.endpoint is None:
+            return Verdict(True, "no policy applies: neither end is an endpoint")
+        pair = _addresses(source, destination)
+        if pair is None:
+            return Verdict(False, f"{source.name} and {destination.name} have no address family in common")
+        version = next((address.version for address in pair if address is not None), 4)
+        if protocol in ("ICMP", "ICMPV6"):
+            protocol, port = ("ICMP" if version == 4 else "ICMPV6"), (ECHO[version] if port is None else port)
+        assert port is not None
+        return self._both(source, destination, pair, protocol, port)
+
+    def _both(
+        self,
+        source: Party,
+        destination: Party,
+        pair: tuple[Optional[IpAddress], Optional[IpAddress]],
+        protocol: str,
+        port: int,
+    ) -> Verdict:
+        named = {} if destination.endpoint is None else self._named[destination.endpoint.identity]
+        egress = ingress = None
+        if source.endpoint is not None:
+            flow = self._flow(source.endpoint, destination, pair[1], protocol, port, named)
+            egress = self._side("egress", source.endpoint, flow)
+        if destination.endpoint is not None:
+            if source.host is not None and source.host.name == destination.endpoint.host:
+                return Verdict(True, "a host always reaches its own endpoints")
+            flow = self._flow(destination.endpoint, source, pair[0], protocol, port, named)
+            ingress = self._side("ingress", destination.endpoint, flow)
+        sides = [side for side in (egress, ingress) if side is not None]
+        denying = [side for side in sides if not side.allowed]
+        reason = "; ".join(dict.fromkeys(side.reason for side in denying or sides))
+        return Verdict(not denying, reason, egress, ingress)
+
+    def _flow(
+        self,
+        subject: Endpoint,
+        peer: Party,
+        address: Optional[IpAddress],
+        protocol: str,
+        port: int,
+        named: Mapping[str, frozenset[tuple[str, int]]],
+    ) -> Flow:
+        """The flow as the subject's policy sees it: its own host is `host`, another one `remote-node`."""
+        if peer.endpoint is not None:
+            number = peer.endpoint.identity
+        elif peer.host is not None:
+            number = HOST if peer.host.name == subject.host else REMOTE_NODE
+        else:
+            number = WORLD_IPV6 if address is not None and address.version == 6 else WORLD_IPV4
+        return Flow(protocol, port, named, self._labels[number], address, peer.endpoint is not None, peer.world)
+
+    def _side(self, direction: str, subject: Endpoint, flow: Flow) -> Side:
+        sections, rules = self.selecting(subject.identity, direction)
+        matching = [rule for rule in rules if self._matches(rule, flow)]
+        for outcome, word in ((Outcome.DENY, "denied"), (Outcome.ALLOW, "allowed")):
+            found = tuple(dict.fromkeys(rule.source for rule in matching if rule.outcome is outcome))
+            if found:
+                return Side(direction, subject.key, word == "allowed", f"{word} by {_places(found)}", found)
+        isolating = tuple(dict.fromkeys(section.source for section in sections if section.isolates))
+        if isolating:
+            reason = f"no rule matched; {subject.key} is isolated for {direction} by {_places(isolating)}"
+            return Side(direction, subject.key, False, reason, isolating)
+        return Side(direction, subject.key, True, f"no policy isolates {subject.key} for {direction}")
+
+    def selecting(self, identity: int, direction: str) -> tuple[list[Section], list[Rule]]:
+        """The sections and rules about endpoints of this identity in this direction."""
+        key = (identity, direction)
+        if key not in self._selected:
+            labels = self._labels[identity]
+            self._selected[key] = (
+                [item for item in self.rules.sections if item.direction == direction and item.subject.matches(labels)],
+                [item for item in self.rules.rules if item.direction == direction and item.subject.matches(labels)],
+            )
+        return self._selected[key]
+
+    def _matches(self, rule: Rule, flow: Flow) -> bool:
+        return (rule.ports is None or any(_port(port, flow) for port in rule.ports)) and self._means(rule.peers, flow)
+
+    def _means(self, peers: Peers, flow: Flow) -> bool:
+        return (
+            peers.everyone
+            or any(selector.matches(flow.peer) for selector in peers.selectors)
+            or any(self._is_entity(entity, flow.peer) for entity in peers.entities)
+            or any(_contains(block, flow) for block in peers.blocks)
+        )
+
+    def _is_entity(self, entity: str, labels: Labels) -> bool:
+        if entity != "cluster":
+            return bool(labels.values("reserved", entity))
+        inside = any(labels.values("reserved", name) for name in CLUSTER_ENTITIES)
+        return inside or self.cluster.name in labels.values("k8s", CLUSTER)
+
+
+CLUSTER_ENTITIES = ("host", "remote-node", "init", "ingress", "health", "unmanaged")
+
+_engine = OncePerCluster(Engine)
+
+
+def decide(
+    cluster: Cluster,
+    source: Union[str, Party],
+    destination: Union[str, Party],
+    protocol: str,
+    port: Optional[int] = None,
+) -> Verdict:
+    """May `source` begin a flow to `destination`? Both are a party, `namespace/name`, a host's name or an address."""
+    ends = [end if isinstance(end, Party) else parties.find(cluster, end) for end in (source, destination)]
+    return _engine(cluster).decide(ends[0], ends[1], protocol, port)
+
+
+def _addresses(source: Party, destination: Party) -> Optional[tuple[Optional[IpAddress], Optional[IpAddress]]]:
+    """The addresses of both ends in the first family both have; a host of which none is known goes along with the other end."""
+    for left in source.addresses:
+        for right in destination.addresses:
+            if left.version == right.version:
+                return left, right
+    if source.host is not None or destination.host is not None:
+        return next(iter(source.addresses), None), next(iter(destination.addresses), None)
+    return None
+
+
+def _port(port: Ports, flow: Flow) -> bool:
+    if port.protocol != flow.protocol:
+        return False
+    if port.name:
+        return (flow.protocol, flow.port) in flow.named.get(port.name, frozenset())
+    return port.first <= flow.port <= port.last
+
+
+def _contains(block: Cidr, flow: Flow) -> bool:
+    address = flow.peer_address
+    if address is None or not (flow.peer_is_world or (flow.peer_is_endpoint and block.endpoints)):
+        return False
+    return address in block.network and not any(address in part for part in block.excepts)
+
+
+def _places(sources: tuple[Source, ...]) -> str:
+    shown = [f"{source.file}:{source.line}" for source in sources]
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

@@ -1,0 +1,77 @@
+"""BOTH SIDES: who talks to whom: the ends of a flow, found by name or address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Optional, Union
+
+from state.cluster import Cluster, Endpoint, Host
+
+IpAddress = Union[IPv4Address, IPv6Address]
+
+
+@dataclass(frozen=True)
+class Party:
+    """One end of a flow: an endpoint, a host, the world at an address, or nobody: an address of the ranges without endpoint.
+
+    `addresses` are those it can be seen with, in the order they are preferred.
+    """
+
+    name: str
+    addresses: tuple[IpAddress, ...]
+    endpoint: Optional[Endpoint] = None
+    host: Optional[Host] = None
+    nobody: bool = False
+
+    @property
+    def world(self) -> bool:
+        """Whether this is an address outside the cluster."""
+        return self.endpoint is None and self.host is None and not self.nobody
+
+
+def find(cluster: Cluster, name: str) -> Party:
+    """The party that `namespace/name`, a host's name or an address means; KeyError where it means nothing."""
+    if name in cluster.endpoints:
+        return of_endpoint(cluster.endpoints[name])
+    if name in cluster.hosts:
+        return of_host(cluster.hosts[name])
+    try:
+        return at(cluster, ip_address(name))
+    except ValueError:
+        raise KeyError(name) from None
+
+
+def of_endpoint(endpoint: Endpoint) -> Party:
+    """An endpoint, seen with its addresses."""
+    addresses: tuple[Optional[IpAddress], ...] = (endpoint.ipv4, endpoint.ipv6)
+    return Party(endpoint.key, tuple(address for address in addresses if address is not None), endpoint)
+
+
+def of_host(host: Host) -> Party:
+    """A host, seen with its router addresses and its underlay addresses."""
+    return Party(host.name, tuple(_addresses(host)), host=host)
+
+
+def at(cluster: Cluster, address: IpAddress) -> Party:
+    """Whoever has the address: an endpoint, a host, nobody (inside the endpoint ranges), or the world."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    address = mapped or address
+    for endpoint in cluster.endpoints.values():
+        if address in (endpoint.ipv4, endpoint.ipv6):
+            return Party(endpoint.key, (address,), endpoint)
+    for host in cluster.hosts.values():
+        if address in _addresses(host):
+            return Party(host.name, (address,), host=host)
+    ranges = (cluster.ranges.ipv4, cluster.ranges.ipv6)
+    inside = any(found is not None and found.version == address.version and address in found for found in ranges)
+    return Party(str(address), (address,), nobody=inside)
+
+
+def _addresses(host: Host) -> list[IpAddress]:
+    written: list[Optional[IpAddress]] = [host.router_ipv4, host.router_ipv6, host.underlay.ipv4, host.underlay.ipv6]
+    try:
+        written.append(ip_address(host.address))
+    except ValueError:
+        pass  # a name: only the host knows its addresses
+    return [address for address in written if address is not None]

@@ -1,0 +1,185 @@
+"""BOTH SIDES: reading what documents say of ports, kinds of ICMP and address blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from typing import Optional
+
+from state.policy.node import Node
+from state.policy.rules import Cidr, IpNetwork, Ports
+
+MOST = 40  # as Cilium: ports of one toPorts item, fields of one icmps item
+
+_SERVICE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9]|-(?!-)){0,13}([A-Za-z0-9])?")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,4}")
+
+ICMP_TYPES: Mapping[str, Mapping[str, int]] = {
+    "IPv4": {
+        "EchoReply": 0, "DestinationUnreachable": 3, "Redirect": 5, "Echo": 8, "EchoRequest": 8,
+        "RouterAdvertisement": 9, "RouterSelection": 10, "TimeExceeded": 11, "ParameterProblem": 12,
+        "Timestamp": 13, "TimestampReply": 14, "Photuris": 40, "ExtendedEchoRequest": 42, "ExtendedEchoReply": 43,
+    },
+    "IPv6": {
+        "DestinationUnreachable": 1, "PacketTooBig": 2, "TimeExceeded": 3, "ParameterProblem": 4,
+        "EchoRequest": 128, "EchoReply": 129, "MulticastListenerQuery": 130, "MulticastListenerReport": 131,
+        "MulticastListenerDone": 132, "RouterSolicitation": 133, "RouterAdvertisement": 134,
+        "NeighborSolicitation": 135, "NeighborAdvertisement": 136, "RedirectMessage": 137, "RouterRenumbering": 138,
+    },
+}  # fmt: skip
+
+_CARRIED = ("TCP", "UDP", "SCTP")
+_FOREIGN = {
+    name: (f"{name} is not a protocol with ports.", "Allow it with `icmps`, or with a rule without ports.")
+    for name in ("ICMP", "ICMPv6", "VRRP", "IGMP")
+}
+
+
+def cilium(node: Node) -> list[Ports]:
+    """One item of `toPorts[].ports`: a number or name, perhaps up to `endPort`; without a protocol it is TCP, UDP and SCTP."""
+    if not node.mapping(("port", "endPort", "protocol"), {}):
+        return []
+    port, end, protocol = node.get("port"), node.get("endPort"), _protocol(node, "ANY")
+    text = None if port is None else port.text()
+    if port is None and protocol is not None:
+        node.wrong(f"{node.where} needs a port", 'port: "0" means every port.')
+    if protocol is None or text is None or port is None:
+        return []
+    if not text.isdigit() and _SERVICE.fullmatch(text):
+        if end is not None:
+            end.wrong(f"{node.where}: a named port has no endPort", "A range is made of numbers.")
+        return [Ports(name, name=text.lower()) for name in protocol]
+    if not _NUMBER.fullmatch(text) or int(text) > 65535:
+        port.wrong(
+            f"`{text}` is neither a port number nor a port's name",
+            "A number is 0 to 65535 without leading zeros; a name at most 15 letters, digits and single hyphens, with a letter.",
+        )
+        return []
+    return _range(node, int(text), end, protocol)
+
+
+def _range(node: Node, first: int, end: Optional[Node], protocols: Iterable[str]) -> list[Ports]:
+    last = first if end is None else end.number(0, 65535)
+    if last is None:
+        return []
+    last = last or first  # Cilium: an endPort of 0 is none
+    if end is not None and first == 0 and last:
+        end.wrong(f"{node.where}: port 0 has no endPort", "Port 0 alone means every port.")
+        return []
+    if end is not None and last < first:
+        end.wrong(f"{end.where} is {last}, less than port {first}", "A range runs from port to endPort, both included.")
+        return []
+    return [Ports(name, first, 65535 if first == 0 else last) for name in protocols]
+
+
+def _protocol(node: Node, default: str) -> Optional[tuple[str, ...]]:
+    child = node.get("protocol")
+    if child is not None and isinstance(child.value, str) and child.value in _FOREIGN:
+        child.refuse(*_FOREIGN[child.value])
+        return None
+    name = default if child is None else child.choice((*_CARRIED, "ANY") if default == "ANY" else _CARRIED)
+    return _CARRIED if name == "ANY" else None if name is None else (name,)
+
+
+def kubernetes(node: Node) -> list[Ports]:
+    """One item of a NetworkPolicy's `ports`: a number or name, perhaps up to `endPort`; without a protocol it is TCP."""
+    if not node.mapping(("port", "endPort", "protocol"), {}):
+        return []
+    port, end, protocol = node.get("port"), node.get("endPort"), _protocol(node, "TCP")
+    if port is None and end is not None:
+        end.wrong(f"{end.where} needs a port", "A range runs from port to endPort.")
+    if port is not None and isinstance(port.value, str):
+        if end is not None:
+            end.wrong(f"{node.where}: a named port has no endPort", "A range is made of numbers.")
+        if not (_SERVICE.fullmatch(port.value) and port.value.islower()):
+            port.wrong(
+                f"`{port.value}` is not a port's name",
+                "A number stands without quotes; a name is at most 15 lower-case letters, digits and single hyphens, with a letter.",
+            )
+            return []
+        return [Ports(name, name=port.value) for name in protocol or ()]
+    if port is None:
+        return [Ports(name, 0, 65535) for name in protocol or ()]
+    first = port.number(1, 65535)
+    last = first if end is None else end.number(1, 65535)
+    if first is None or last is None or protocol is None:
+        return []
+    if last < first and end is not None:
+        end.wrong(f"{end.where} is {last}, less than port {first}", "A range runs from port to endPort, both included.")
+        return []
+    return [Ports(name, first, last) for name in protocol]
+
+
+def icmp(node: Node) -> list[Ports]:
+    """One item of `icmps[].fields`: a type by number or name, of one family (IPv4 unless said otherwise)."""
+    if not node.mapping(("family", "type"), {}):
+        return []
+    family_node, kind = node.get("family"), node.get("type")
+    family = "IPv4" if family_node is None else family_node.choice(tuple(ICMP_TYPES))
+    if kind is None:
+        node.wrong(f"{node.where} needs a type", "For example `type: 8`, or `type: EchoRequest`.")
+        return []
+    if family is None:
+        return []
+    if isinstance(kind.value, str) and not kind.value.isdigit():
+        name = kind.choice(tuple(ICMP_TYPES[family]))
+        number = None if name is None else ICMP_TYPES[family][name]
+    elif isinstance(kind.value, str):
+        number = int(kind.value) if len(kind.value) < 4 and int(kind.value) < 256 else None
+        if number is None:
+            kind.wrong(f"`{kind.value}` is not an ICMP type", "Types are numbers from 0 to 255.")
+    else:
+        number = kind.number(0, 255)
+    return [] if number is None else [Ports("ICMP" if family == "IPv4" else "ICMPV6", number, number)]
+
+
+def network(node: Node, bare: bool = False) -> Optional[IpNetwork]:
+    """An address block, `10.0.0.0/8`; `bare`: an address alone is allowed too."""
+    text = node.text()
+    if text is None:
+        return None
+    try:
+        if "%" in text or ("/" not in text and not bare) or not text.rpartition("/")[2].lstrip("/").strip():
+            raise ValueError
+        if "/" in text and not text.rpartition("/")[2].isdigit():
+            raise ValueError
+        found = ip_network(text, strict=False)
+    except ValueError:
+        node.wrong(f"`{text}` is not an address block", "It is written like 10.0.0.0/8 or fd00::/8.")
+        return None
+    if "/" in text and ip_network(text, strict=False).network_address.exploded != _address(text):
+        node.warn(
+            f"`{text}` means {found}", "The bits after the prefix length are not compared. Write the block itself."
+        )
+    return found
+
+
+def _address(text: str) -> str:
+    return ip_network(text.partition("/")[0]).network_address.exploded
+
+
+def block(node: Node, endpoints: bool, refused: Mapping[str, tuple[str, str]]) -> Optional[Cidr]:
+    """A block with `except`; what is excepted must lie inside."""
+    if not node.mapping(("cidr", "except"), refused):
+        return None
+    cidr, exceptions = node.get("cidr"), node.get("except")
+    if cidr is None:
+        if not any(key in refused for key in node.keys()):
+            node.wrong(f"{node.where} needs a cidr")
+        return None
+    whole = network(cidr)
+    items = [] if exceptions is None else exceptions.items()
+    inside = [(item, network(item)) for item in items]
+    for item, part in inside:
+        if whole is None or part is None:
+            continue
+        if part.version != whole.version or not part.subnet_of(whole):  # type: ignore[arg-type]
+            item.wrong(f"{part} does not lie inside {whole}", "`except` takes something out of `cidr`.")
+            return None
+        if endpoints and part == whole:
+            item.wrong(f"{part} is the whole of {whole}", "Kubernetes wants `except` to be smaller than `cidr`.")
+            return None
+    if whole is None or any(part is None for _, part in inside):
+        return None
+    return Cidr(whole, tuple(part for _, part in inside if part is not None), endpoints)
