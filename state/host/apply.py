@@ -125,7 +125,8 @@ def _coming(kind: Kind[Any], changes: list[Change]) -> list[Change]:
 
 def _interrupted(error: Exception, changes: Sequence[Change], found: Observed) -> HostError:
     """The failure, and of every change whether it was made, as the host shows it now."""
-    done, left = [], []
+    done: list[str] = []
+    left: list[str] = []
     for change in changes:
         now = found[change.kind].get(change.address)
         value = None if now is None or not now.owned else now.value
