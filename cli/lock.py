@@ -8,21 +8,23 @@ from typing import Annotated
 import typer
 
 from cli.options import Folder
+from state.lock_lines import FILE, Lock
 
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; fail if the file is stale or says a thing twice.")]
-Prune = Annotated[bool, typer.Option("--prune", help="Forget retired identity numbers, once no host uses them any more.")]
+Prune = Annotated[
+    bool, typer.Option("--prune", help="Forget retired identity numbers, once no host uses them any more.")
+]
 
 
 def lock(folder: Folder = Path(), check: Check = False, prune: Prune = False) -> int:
     """Write netctl.lock: the numbers and addresses that stay stable between runs.
 
-    It keeps what is there and adds what is missing. It also mends a file that Git merged, or left with conflict markers.
+    It keeps what is there and adds what is missing. It also mends a file that Git merged or left in conflict.
     """
     from cli import exits
     from cli.render import problems
     from schemas import load, lockfile
     from state import lock as locks
-    from state.lock_lines import FILE
     from state.problem import UsageError
 
     if check and prune:
@@ -41,11 +43,8 @@ def lock(folder: Folder = Path(), check: Check = False, prune: Prune = False) ->
     return exits.FINE
 
 
-def _changes(old: object, new: object) -> str:
+def _changes(old: Lock, new: Lock) -> str:
     """What was written, in one line."""
-    from state.lock_lines import FILE, Lock
-
-    assert isinstance(old, Lock) and isinstance(new, Lock)
     lines = {*new.slices, *new.seats, *new.identities}
     before = {*old.slices, *old.seats, *old.identities}
     added, removed = len(lines - before), len(before - lines)

@@ -52,7 +52,9 @@ def _inside(
     title = f"endpoints.{endpoint.key}"
     if whole is None or address not in whole:
         there = f"That range is {whole}." if whole else "There is no such range."
-        report.error(where, f"the address {address} of {endpoint.key} is outside ranges.endpoints.{family}", there, title)
+        report.error(
+            where, f"the address {address} of {endpoint.key} is outside ranges.endpoints.{family}", there, title
+        )
         return
     if fixed is not None and address not in fixed:
         report.error(
@@ -124,7 +126,7 @@ def _room(sections: Sections, manifest: Manifest, report: Report) -> None:
             if number > usable(network):
                 report.error(
                     sections.hosts[name].place,
-                    f"host {name} has {number} endpoints and a slice of /{network.prefixlen} with room for {usable(network)}",
+                    f"host {name} has {number} endpoints, its slice of /{network.prefixlen} has room for {usable(network)}",
                     f"Use a shorter hostPrefix.{family}, or move endpoints to another host.",
                     f"hosts.{name}",
                 )

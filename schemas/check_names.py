@@ -61,7 +61,7 @@ def _network_namespaces(sections: Sections, manifest: Manifest, report: Report) 
         if other != key:
             report.error(
                 value_at(sections.endpoints[key], "attach", "netns"),
-                f'endpoints {other} and {key} are the same network namespace "{endpoint.netns}" on host {endpoint.host}',
+                f'endpoints {other} and {key} are both the network namespace "{endpoint.netns}" on {endpoint.host}',
                 f"The other one is at {sections.endpoints[other].place}. An endpoint has a namespace to itself.",
                 f"endpoints.{key}",
             )
@@ -94,7 +94,9 @@ def _assertion(node: Node, sections: Sections, report: Report) -> None:
         _party(side, node.fields[side], sections, report)
     port, protocol = node.fields.get("port"), node.fields.get("protocol")
     if port is None and protocol is None:
-        report.error(node.source, "an assertion needs a port or a protocol", "Write `port: 80/TCP` or `protocol: ICMP`.")
+        report.error(
+            node.source, "an assertion needs a port or a protocol", "Write `port: 80/TCP` or `protocol: ICMP`."
+        )
     if port is not None and protocol is not None:
         report.error(
             protocol.place,

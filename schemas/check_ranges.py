@@ -68,7 +68,10 @@ def _unused_prefix(node: Node, manifest: Manifest, report: Report) -> None:
     for family, prefix in prefixes.fields.items() if prefixes is not None else ():
         if getattr(manifest.ranges, family) is None:
             report.error(
-                prefix.place, f"hostPrefix.{family} without a range", f"There is no ranges.endpoints.{family}.", "ranges"
+                prefix.place,
+                f"hostPrefix.{family} without a range",
+                f"There is no ranges.endpoints.{family}.",
+                "ranges",
             )
 
 
@@ -128,9 +131,9 @@ def _slices(sections: Sections, manifest: Manifest, report: Report) -> None:
                 report.error(where, f"the slice {network} of host {name} is too small",
                              f"The smallest has a prefix of /{SMALLEST_SLICE[family]}.", address)  # fmt: skip
             for other, theirs in taken:
-                if network.overlaps(theirs):  # type: ignore[arg-type]
+                if network.overlaps(theirs):
                     report.error(where, f"the slices of hosts {other} ({theirs}) and {name} ({network}) overlap",
-                                 f"The other one is at {place(sections.hosts[other], 'slice', family)}.", address)  # fmt: skip
+                                 f"The other: {place(sections.hosts[other], 'slice', family)}.", address)  # fmt: skip
             taken.append((name, network))
 
 
@@ -177,7 +180,7 @@ def _no_underlay(node: Node, host: HostEntry, report: Report) -> None:
 
 
 def _needed_families(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """The families every host's underlay needs. Native routing needs the endpoints' own; a tunnel one that all hosts have."""
+    """The families that every underlay needs: with native routing the endpoints' own, for tunnels one in common."""
     if manifest.network.mode == "native":
         for item in ranges(manifest):
             yield item.family, f"Native routing sends {item.family} packets to an {item.family} address of the host."

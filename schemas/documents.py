@@ -1,4 +1,4 @@
-"""DATA: policy documents as they stand, with the place of every node. What they mean is not known here: see `state.policy`."""
+"""DATA: policy documents as they stand, with the place of every node. What they mean is known in `state.policy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DATA: what a pattern cannot say about a text: addresses, networks, ports, keys. Each check returns what is wrong, or nothing."""
+"""DATA: what a pattern cannot say about a text: addresses, networks, ports, keys. A check says what is wrong."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def load(path: Path, require_host_keys: bool = True) -> tuple[Manifest, list[Pro
 
 
 def load_cluster(path: Path, require_host_keys: bool = True) -> tuple[Cluster, list[Problem]]:
-    """The manifest in a folder with the numbers of its lock file, and warnings. Raises ManifestError, also for a stale lock."""
+    """The manifest in a folder with the numbers of its lock file, and warnings. A stale lock is a ManifestError too."""
     manifest, warnings = load(path, require_host_keys)
     return lock.number(manifest, lockfile.read(path)), warnings
 

@@ -1,7 +1,7 @@
 """DATA: YAML text as a tree in which every node knows its place. Strict: what readers disagree on is an error.
 
-Anchors, aliases, merge keys and tags are refused: a line that stands in for other lines makes a diff lie, and a place point
-to where nobody looks. So the tree is what the file shows.
+Anchors, aliases, merge keys and tags are refused: a line that stands in for other lines makes a diff lie, and a place
+point to where nobody looks. So the tree is what the file shows.
 """
 
 from __future__ import annotations
@@ -192,7 +192,9 @@ class _Reader:
 
     def _refused(self, source: Source, what: str) -> None:
         self._report.error(
-            source, f"{what} is not allowed here", "A manifest says what it shows: write the value out where it is used."
+            source,
+            f"{what} is not allowed here",
+            "A manifest says what it shows: write the value out where it is used.",
         )
 
 

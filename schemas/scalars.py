@@ -1,7 +1,7 @@
 """DATA: what an unquoted word means in YAML 1.2, and which words other readers take for something else.
 
-YAML 1.1 made `no` a boolean, `010` eight and `12:30` a number; 1.2 took that back, and readers of both kinds are in use. Here
-the words on which they differ are errors: whoever wrote one says which it is, by quotes or by plain spelling.
+YAML 1.1 made `no` a boolean, `010` eight and `12:30` a number; 1.2 took that back, but readers of both are in use.
+Here the words on which they differ are errors: whoever wrote one says which it is, by quotes or by plain spelling.
 """
 
 from __future__ import annotations

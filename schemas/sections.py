@@ -18,8 +18,8 @@ DEFAULT_NAMESPACE = "default"
 class Sections:
     """The nodes of every section that fit the schema; endpoints by `namespace/name`.
 
-    `host_names` and `endpoint_keys` are all that were written, well or badly: a reference to a host with a mistake in it is
-    not a second mistake.
+    `host_names` and `endpoint_keys` are all that were written, well or badly: a reference to a host with a mistake in
+    it is not a second mistake.
     """
 
     cluster: Optional[Node] = None

@@ -1,8 +1,8 @@
 """DATA: checks a tree against the JSON Schema, and says what was expected in the schema's own words.
 
-The manifest's schema uses a small part of JSON Schema 2020-12, and this reads that part: it is quicker to load than a whole
-library, and it knows the places. A test holds it to the library's verdicts, and refuses a keyword that is not read here.
-`x-later` names what is refused until it exists; `title` says what is expected; `examples` how to write it.
+The manifest's schema uses a small part of JSON Schema 2020-12, and this reads that part: it is quicker to load than a
+whole library, and it knows the places. A test holds it to the library's verdicts, and refuses a keyword that is not
+read here. `x-later` names what is refused until it exists; `title` says what is expected; `examples` how to write it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Optional
 
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 TYPES = {"string": str, "object": dict, "array": list, "boolean": bool}
 
 
-@lru_cache(maxsize=None)
+@cache
 def manifest_schema() -> Schema:
     """The JSON Schema of a manifest."""
     schema: Schema = json.loads(text())

@@ -1,7 +1,7 @@
 """BOTH SIDES: who gets which slice, seat and number: keep what fits, then start from a hash of the name and probe.
 
-Everything is done in name order, so the same manifest and the same lock lines, in whatever order they stand, give the same
-result: that is what mends a merged file.
+Everything is done in name order, so the same manifest and the same lock lines, in whatever order they stand, give the
+same result: that is what mends a merged file.
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ def _free_slice(name: str, family: str, whole: Network, prefix: int, taken: _Net
     raise ManifestError(Problem(f"there is no free slice of {whole} for host {name}", "Use a larger range."))
 
 
-def choose_seats(
-    manifest: Manifest, slices: Iterable[SliceLine], lines: Iterable[SeatLine]
-) -> tuple[SeatLine, ...]:
+def choose_seats(manifest: Manifest, slices: Iterable[SliceLine], lines: Iterable[SeatLine]) -> tuple[SeatLine, ...]:
     """Each endpoint's id and addresses on its host: the fixed ones, then those it has, then new ones."""
     on_host: dict[str, list[EndpointEntry]] = defaultdict(list)
     for endpoint in manifest.endpoints.values():
@@ -153,8 +151,7 @@ def choose_seats(
         ids = _ids(part.host, endpoints, mine)
         ipv4 = _addresses("ipv4", part.ipv4, endpoints, mine)
         ipv6 = _addresses("ipv6", part.ipv6, endpoints, mine)
-        for key in sorted(ids):
-            seats.append(SeatLine(key, part.host, ids[key], ipv4.get(key), ipv6.get(key)))
+        seats += [SeatLine(key, part.host, number, ipv4.get(key), ipv6.get(key)) for key, number in ids.items()]
     return tuple(sorted(seats, key=lambda seat: seat.key))
 
 
@@ -195,7 +192,9 @@ def _addresses(
         if endpoint.key not in chosen:
             # Of a large slice only the beginning is used: fd42:0:0:7::1f3a is easier to read than 64 random bits.
             places = probe(f"{family} {endpoint.key}", max(1, min(last - first + 1, _LONGEST_PROBE - 2)))
-            number = next((first + place for place in places if first + place not in taken and first + place <= last), 0)
+            number = next(
+                (first + place for place in places if first + place not in taken and first + place <= last), 0
+            )
             if not number:
                 raise ManifestError(Problem(f"there is no free address in {network} for endpoint {endpoint.key}"))
             chosen[endpoint.key] = type(network.network_address)(number)

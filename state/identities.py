@@ -1,4 +1,4 @@
-"""BOTH SIDES: the numbers of identities: cluster id << 16 | 256..65535, kept for as long as anybody may remember them."""
+"""BOTH SIDES: the numbers of identities: cluster id << 16 | 256..65535, kept while anybody may remember them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""BOTH SIDES: the lock file's part: `allocate` gives what is missing, `number` makes a Cluster or refuses a lock that does not fit.
+"""BOTH SIDES: the numbers of a manifest: `allocate` gives what is missing, `number` makes a Cluster of the two.
 
-Numbers start from a hash of the name and probe from there, so that two Git branches rarely take the same one; where they did,
-the first by name keeps it. Each host allocates in its own slice alone: an endpoint added on one host never moves another's.
+Numbers start from a hash of the name and probe from there, so that two Git branches rarely take the same one; where
+they did, the first by name keeps it. Each host allocates in its own slice alone: an endpoint added on one host never moves
+another's.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from state.cluster import Cluster, Endpoint, Host
 from state.identities import choose_identities
 from state.lock_lines import FILE, IdentityLine, Lock, SeatLine, SliceLine
 from state.manifest import Manifest
-from state.problem import ManifestError, Problem
+from state.problem import ManifestError
 
 __all__ = ["FILE", "IdentityLine", "Lock", "SeatLine", "SliceLine", "allocate", "number", "prune"]
 
 
 def allocate(manifest: Manifest, lock: Lock) -> Lock:
-    """The lock with everything the manifest needs: what fits is kept, what is missing is new, identities nobody has are retired."""
+    """The lock with everything the manifest needs: what fits is kept, what is missing is new, the rest is retired."""
     slices = choose_slices(manifest, lock.slices)
     return Lock(slices, choose_seats(manifest, slices, lock.seats), choose_identities(manifest, lock.identities))
 
@@ -32,7 +33,7 @@ def prune(lock: Lock) -> Lock:
 
 
 def number(manifest: Manifest, lock: Lock) -> Cluster:
-    """The manifest with its numbers. Raises ManifestError, with all reasons, for a lock that is stale or says a thing twice."""
+    """The manifest with its numbers. Raises ManifestError, with all reasons, for a lock that does not fit."""
     if problems := lock_check.duplicates(lock) or lock_check.stale(manifest, lock, allocate(manifest, lock)):
         raise ManifestError(*problems)
     return Cluster(

@@ -1,4 +1,4 @@
-"""BOTH SIDES: what is wrong with a lock file: said twice, or not what the manifest needs. Each problem names both sides."""
+"""BOTH SIDES: what is wrong with a lock file: said twice, or not what the manifest needs. Problems name both sides."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def _by_key(lock: Lock) -> dict[str, SeatLine]:
     return {line.key: line for line in lock.seats}
 
 
-def _differences(kind: str, has: Mapping[str, L], needs: Mapping[str, L], sources: Mapping[str, Source]) -> list[Problem]:
+def _differences(
+    kind: str, has: Mapping[str, L], needs: Mapping[str, L], sources: Mapping[str, Source]
+) -> list[Problem]:
     problems: list[Problem] = []
     for name in sorted(has.keys() | needs.keys()):
         if name not in has:

@@ -1,7 +1,7 @@
 """BOTH SIDES: the lines of `netctl.lock` as values, and the text they stand in.
 
-One line is one fact, the lines are sorted, and no line depends on another: so Git merges two branches line by line, and a
-person can review the diff. A file left with conflict markers still has every line of both sides.
+One line is one fact, the lines are sorted, and no line depends on another: so Git merges two branches line by line, and
+a person can review the diff. A file left with conflict markers still has every line of both sides.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def parse(written: str, mend: bool = False) -> tuple[Lock, list[Problem]]:
         if _is_marker(line):
             in_base = line.startswith("|||||||")
             if not mend:
-                problems.append(_problem("a conflict that Git left", "Run `netctl lock`: it mends the file.", number, line))
+                problems.append(
+                    _problem("a conflict that Git left", "Run `netctl lock`: it mends the file.", number, line)
+                )
         elif not in_base and line.strip() and not line.startswith("#"):
             try:
                 found = _line(line.split(), number)

@@ -1,6 +1,6 @@
 """BOTH SIDES: which addresses of a host's slice endpoints may have.
 
-The first address names the slice, the second is the host's own (its endpoints' gateway), and the last one of IPv4 is broadcast.
+The first address names the slice, the second is the host's own (its endpoints' gateway), the last of IPv4 is broadcast.
 """
 
 from __future__ import annotations
