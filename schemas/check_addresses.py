@@ -123,10 +123,10 @@ def _room(sections: Sections, manifest: Manifest, report: Report) -> None:
             if whole is None or (fixed is None and whole.prefixlen > prefix):
                 continue
             network = fixed or type(whole)((int(whole.network_address), prefix))
-            if number > usable(network):
+            if number > (room := usable(network)):
                 report.error(
                     sections.hosts[name].place,
-                    f"host {name} has {number} endpoints, its slice of /{network.prefixlen} has room for {usable(network)}",
+                    f"host {name} has {number} endpoints, its slice of /{network.prefixlen} has room for {room}",
                     f"Use a shorter hostPrefix.{family}, or move endpoints to another host.",
                     f"hosts.{name}",
                 )

@@ -60,7 +60,7 @@ class Shape:
         return found
 
     def _fits_type(self, node: Node, schema: Schema) -> bool:
-        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        kinds: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         for kind in kinds:
             if kind == "integer":
                 if isinstance(node.value, int) and not isinstance(node.value, bool):

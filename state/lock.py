@@ -1,8 +1,8 @@
 """BOTH SIDES: the numbers of a manifest: `allocate` gives what is missing, `number` makes a Cluster of the two.
 
 Numbers start from a hash of the name and probe from there, so that two Git branches rarely take the same one; where
-they did, the first by name keeps it. Each host allocates in its own slice alone: an endpoint added on one host never moves
-another's.
+they did, the first by name keeps it. Each host allocates in its own slice alone: an endpoint added on one host never
+moves another's.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TypeVar, Union
+from typing import Callable, TypeVar, Union
 
 from state.lock_lines import FILE, IdentityLine, Lock, SeatLine, SliceLine
 from state.manifest import Manifest
@@ -19,28 +19,24 @@ UPDATE = "Run `netctl lock`, and commit the file together with the change."
 def duplicates(lock: Lock) -> list[Problem]:
     """Everything that the file says twice."""
     problems = [
-        *_twice("host {}", ((line.host, line) for line in lock.slices)),
-        *_twice("endpoint {}", ((line.key, line) for line in lock.seats)),
-        *_twice("id {0[1]} on host {0[0]}", (((line.host, line.id), line) for line in lock.seats)),
-        *_twice("address {}", ((line.ipv4, line) for line in lock.seats if line.ipv4)),
-        *_twice("address {}", ((line.ipv6, line) for line in lock.seats if line.ipv6)),
-        *_twice("identity number {}", ((line.number, line) for line in lock.identities)),
-        *_twice("the label set of identity {}", ((line.labels, line) for line in lock.identities if not line.retired)),
+        *_twice(lock.slices, lambda line: line.host, lambda line: f"host {line.host}"),
+        *_twice(lock.seats, lambda line: line.key, lambda line: f"endpoint {line.key}"),
+        *_twice(lock.seats, lambda line: (line.host, line.id), lambda line: f"id {line.id} on host {line.host}"),
+        *_twice(lock.seats, lambda line: line.ipv4, lambda line: f"address {line.ipv4}"),
+        *_twice(lock.seats, lambda line: line.ipv6, lambda line: f"address {line.ipv6}"),
+        *_twice(lock.identities, lambda line: line.number, lambda line: f"identity number {line.number}"),
+        *_twice(lock.identities, lambda line: line.labels if not line.retired else None, _name),
         *_overlaps([(line.ipv4, line) for line in lock.slices if line.ipv4]),
         *_overlaps([(line.ipv6, line) for line in lock.slices if line.ipv6]),
     ]
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.source.line if problem.source else 0)
 
 
-def _twice(what: str, lines: Iterable[tuple[Hashable, L]]) -> list[Problem]:
+def _twice(lines: Iterable[L], key: Callable[[L], Hashable], name: Callable[[L], str]) -> list[Problem]:
+    """A problem for each line whose key another line has too; None is no key."""
     first: dict[Hashable, L] = {}
-    problems: list[Problem] = []
-    for key, line in lines:
-        other = first.setdefault(key, line)
-        if other is not line:
-            name = what.format(" ".join(key) if isinstance(key, tuple) and isinstance(line, IdentityLine) else key)
-            problems.append(_clash(name, other, line))
-    return problems
+    clashes = ((first.setdefault(key(line), line), line) for line in lines if key(line) is not None)
+    return [_clash(name(line), other, line) for other, line in clashes if other is not line]
 
 
 def _overlaps(networks: list[tuple[Network, SliceLine]]) -> list[Problem]:
