@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-LAYOUT = "a9c55f2fa2f9"
+LAYOUT = "418a6e676107"
 """The digest of all below: part of the pin path."""
 
 
@@ -734,7 +734,7 @@ MAPS: Mapping[str, MapLayout] = {
         key=4,
         value=8,
         max_entries=1,
-        flags=0,
+        flags=1024,
         key_type="__u32",
         value_type="__u64",
     ),

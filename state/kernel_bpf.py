@@ -5,6 +5,8 @@ Kernel ids and file descriptors never appear here: values name things. `bpf.port
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +16,7 @@ Table = Mapping[bytes, bytes]
 
 @dataclass(frozen=True)
 class Map:
-    """A pinned map. `layout` is the digest of the layout it was made for; sizes are in bytes, `type` as in the kernel's headers."""
+    """A pinned map, sizes in bytes. `layout` is the digest of the layout it was made for."""
 
     type: str
     key: int
@@ -26,7 +28,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Program:
-    """A loaded object: `digest` of its file and its read-only data, and `config`, that data as read back from the kernel.
+    """A loaded object: `digest` of its file and read-only data, and `config`, that data as read back from the kernel.
 
     `foreign_maps` are maps it uses that are not the pinned ones: it was loaded before they were made anew.
     """
@@ -38,7 +40,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A program at one hook of a device. `program` is `OBJECT/FUNCTION`, `digest` its object's; `by` is `tcx` or `clsact`.
+    """A program at a hook of a device. `program` is `OBJECT/FUNCTION`, `digest` its object's; `by` is `tcx` or `clsact`.
 
     `before` names the programs of others that run first: each of them can end the chain.
     """
@@ -59,7 +61,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Event:
-    """One decision of the datapath, numbers not yet translated into names. `time` is nanoseconds since the host's boot."""
+    """One decision of the datapath, in numbers. `time` is the host's monotonic clock in nanoseconds."""
 
     time: int
     type: str
@@ -98,11 +100,16 @@ class Fill:
     max_entries: int
 
 
+def program_digest(file: str, config: Mapping[str, int]) -> str:
+    """The digest a program is pinned under: of its object's file (given by its own digest) and its read-only data."""
+    return hashlib.sha256(f"{file} {json.dumps(dict(config), sort_keys=True)}".encode()).hexdigest()[:16]
+
+
 class Bpf(Protocol):
     """What the kinds need of BPF on a host. Deleting what is gone and making what is there succeed."""
 
     def missing(self) -> tuple[str, ...]:
-        """What netctl needs for BPF and this host lacks, one sentence each; nothing else may be called while there is any."""
+        """What netctl needs for BPF and this host lacks, a sentence each; call nothing else while there is any."""
         ...
 
     def tcx(self) -> bool:
@@ -134,7 +141,7 @@ class Bpf(Protocol):
         ...
 
     def load_program(self, name: str, program: Program) -> None:
-        """Load the object with `config` as its read-only data, pin it under its digest, drop the pins of other digests."""
+        """Load the object with `config` as its read-only data, pin it under its digest, drop its other pins."""
         ...
 
     def delete_program(self, name: str) -> None:
@@ -174,7 +181,7 @@ class Bpf(Protocol):
         ...
 
     def switch(self, tables: Mapping[str, Table]) -> None:
-        """Make `tables` what the host decides by, in one store. Tables with equal contents are shared; if all are, nothing is done."""
+        """Make `tables` what the host decides by, in one store. Equal tables are shared; if all are, nothing is done."""
         ...
 
     def connection_tables(self) -> frozenset[int]:
@@ -195,6 +202,14 @@ class Bpf(Protocol):
 
     def counters(self) -> tuple[Count, ...]:
         """What was counted, summed over CPUs, without zeros."""
+        ...
+
+    def trace(self, on: bool) -> None:
+        """Whether listeners are told of every packet that passes, too."""
+        ...
+
+    def ticks(self) -> int:
+        """How many jiffies make a second: the programs' clock."""
         ...
 
     def fill(self) -> tuple[Fill, ...]:

@@ -1,0 +1,167 @@
+"""HOST: compiled objects: their read-only data before and after loading, and the programs that come of them."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import pkgutil
+import struct
+from collections.abc import Iterator, Mapping
+from ctypes import byref, c_size_t, c_uint32
+from dataclasses import dataclass
+from typing import Optional
+
+from bpf import libbpf, maps
+from bpf.elf import Elf, Variable
+from bpf.layout import MAPS
+from bpf.libbpf import call, pointer
+from bpf.maps import held
+from state.problem import HostError, Problem
+
+OBJECTS = ("endpoint", "overlay", "uplink")
+EXPORTED = "exported_"
+_SECTION = ".rodata"
+_SIZES = (1, 2, 4, 8)
+_PROGRAM = struct.Struct("<II8sIIQQQIIQ16s")
+
+
+@dataclass(frozen=True)
+class Object:
+    """A compiled object as it came with the agent."""
+
+    name: str
+    data: bytes
+    elf: Elf
+
+    @property
+    def digest(self) -> str:
+        """The digest of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def settings(self) -> Mapping[str, Variable]:
+        """What can be set before loading: the read-only variables that are not there for BTF's sake alone."""
+        variables = self.elf.variables.get(_SECTION, {})
+        return {
+            name: variable
+            for name, variable in variables.items()
+            if not name.startswith(EXPORTED) and variable.size in _SIZES
+        }
+
+    def rodata(self, config: Mapping[str, int]) -> bytes:
+        """The read-only data with `config` in it. Raises HostError unless `config` names just the settings."""
+        settings = self.settings()
+        if settings.keys() != config.keys():
+            wrong = ", ".join(sorted(settings.keys() ^ config.keys()))
+            raise HostError(Problem(f"program {self.name}: its settings do not fit: {wrong}"))
+        section = bytearray(self.elf.sections.get(_SECTION, b""))
+        for name, variable in settings.items():
+            section[variable.offset : variable.offset + variable.size] = config[name].to_bytes(variable.size, "little")
+        return bytes(section)
+
+    def config(self, rodata: bytes) -> Mapping[str, int]:
+        """What is set in read-only data."""
+        return {
+            name: int.from_bytes(rodata[variable.offset : variable.offset + variable.size], "little")
+            for name, variable in sorted(self.settings().items())
+        }
+
+
+def load(name: str) -> Object:
+    """The compiled object `name`. Raises HostError if the agent does not carry it."""
+    try:
+        data = pkgutil.get_data("bpf", f"{name}.bpf.o") if name in OBJECTS else None
+    except FileNotFoundError:
+        data = None
+    if data is None:
+        raise HostError(Problem(f"program {name}: its compiled object is missing", "Build the objects: make -C bpf."))
+    return Object(name, data, Elf.parse(data))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the kernel says of a loaded program; `maps` are ids."""
+
+    id: int
+    name: str
+    loaded_at: int
+    maps: tuple[int, ...]
+
+
+def program(fd: int) -> Loaded:
+    """The kernel's description of a program."""
+    room = 64
+    ids = (c_uint32 * room)()
+    request = _PROGRAM.pack(0, 0, b"", 0, 0, 0, 0, 0, 0, room, ctypes.addressof(ids), b"")
+    buffer = ctypes.create_string_buffer(request, _PROGRAM.size)
+    length = c_uint32(_PROGRAM.size)
+    call("ask about a program", "bpf_obj_get_info_by_fd", fd, buffer, byref(length))
+    _, number, _, _, _, _, _, loaded_at, _, count, _, name = _PROGRAM.unpack(buffer.raw)
+    return Loaded(number, name.rstrip(b"\0").decode(), loaded_at, tuple(ids[: min(count, room)]))
+
+
+def frozen_rodata(loaded: Loaded) -> Optional[bytes]:
+    """The read-only data of a loaded program; None where it is not frozen."""
+    for number in loaded.maps:
+        with held(maps.by_id(number)) as fd:
+            about = maps.info(fd)
+            if about.name.endswith(_SECTION):
+                return maps.lookup(fd, bytes(4), about.value) if maps.frozen(fd) else None
+    return None
+
+
+class Loading:
+    """An object loaded into the kernel: it uses the pinned maps, and its read-only data is set."""
+
+    def __init__(self, item: Object, config: Mapping[str, int], pinned: Mapping[str, int]) -> None:
+        self._opts = libbpf.OpenOpts(sz=ctypes.sizeof(libbpf.OpenOpts), object_name=item.name.encode())
+        self._handle = pointer(
+            f"open the object {item.name}", "bpf_object__open_mem", item.data, len(item.data), byref(self._opts)
+        )
+        try:
+            self._prepare(item, item.rodata(config), pinned)
+            call(f"load the program {item.name}", "bpf_object__load", self._handle)
+        except HostError:
+            self.close()
+            raise
+
+    def _prepare(self, item: Object, rodata: bytes, pinned: Mapping[str, int]) -> None:
+        library = libbpf.library()
+        handle = library.bpf_object__next_map(self._handle, None)
+        while handle:
+            name = library.bpf_map__name(handle).decode()
+            if name in MAPS:
+                if name not in pinned:
+                    raise HostError(Problem(f"program {item.name}: the map {name} is not there"))
+                call(f"use the map {name}", "bpf_map__reuse_fd", handle, pinned[name])
+            elif name.endswith(_SECTION):
+                size = c_size_t()
+                place = pointer("find read-only data", "bpf_map__initial_value", handle, byref(size))
+                ctypes.memmove(place, rodata, min(size.value, len(rodata)))
+            handle = library.bpf_object__next_map(self._handle, handle)
+
+    def programs(self) -> Iterator[tuple[str, int]]:
+        """Name and file descriptor of each program, valid until `close`."""
+        library = libbpf.library()
+        handle = library.bpf_object__next_program(self._handle, None)
+        while handle:
+            yield library.bpf_program__name(handle).decode(), library.bpf_program__fd(handle)
+            handle = library.bpf_object__next_program(self._handle, handle)
+
+    def close(self) -> None:
+        """Forget the object; what is pinned or attached stays."""
+        libbpf.library().bpf_object__close(self._handle)
+
+    def __enter__(self) -> Loading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def pinned_id(fd: int) -> int:
+    """The id of the program behind a file descriptor, which is closed."""
+    try:
+        return program(fd).id
+    finally:
+        os.close(fd)
