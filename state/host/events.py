@@ -1,0 +1,43 @@
+"""HOST: the verb `events`: what the datapath decides, as it happens, until the workstation says stop.
+
+Request: `types`, which of drop, verdict and trace are wanted. The stream: a first event `{"listening": true}`, then
+batches `{"events": [...], "clock": ...}` of `state.kernel_bpf.Event`; `clock` is this host's wall clock minus its time
+since boot, in seconds, so that `time` can be placed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
+
+from state import wire
+from state.kernel import Kernel
+from state.problem import HostError, Problem
+
+
+def answer(kernel: Kernel, body: Mapping[str, Any]) -> Iterator[Optional[Mapping[str, Any]]]:
+    """The events of the types asked for, None whenever there was none for a while. Raises HostError without BPF."""
+    if missing := kernel.bpf.missing():
+        raise HostError(*(Problem(sentence) for sentence in missing))
+    return stream(kernel, frozenset(body["types"]))
+
+
+def stream(kernel: Kernel, types: frozenset[str]) -> Iterator[Optional[Mapping[str, Any]]]:
+    """See `answer`."""
+    listening = kernel.bpf.listen()
+    first = next(listening)
+    yield {"listening": True}
+    yield _batch(first, types)
+    for events in listening:
+        yield _batch(events, types)
+
+
+def _batch(events: Any, types: frozenset[str]) -> Optional[Mapping[str, Any]]:
+    wanted = [wire.dump(event) for event in events if event.type in types]
+    return {"events": wanted, "clock": boot_time()} if wanted else None
+
+
+def boot_time() -> float:
+    """When this host booted by its own wall clock: adds to an event's time to make a time of day. In seconds."""
+    return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
