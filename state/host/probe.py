@@ -1,8 +1,9 @@
 """HOST: the verb `probe`: send hand-made packets from endpoints, and tell what the datapath decided about them.
 
 Request: `send`, a list of `state.host.packets.Probe`; `expect`, by nonce, how many decisions are made about it on this
-host (a drop ends the wait for it); `within`, how many seconds to wait for them. The agent listens from the first request on, so a host is first asked to probe nothing. Reply:
-`events` about the nonces expected, `refused`: by nonce, why a packet could not even be sent.
+host (a drop ends the wait for it); `within`, how many seconds to wait for them. The agent listens from the first
+request on, so a host is first asked to probe nothing. Reply: `events` about the nonces expected, `refused`: by nonce,
+why a packet could not even be sent.
 """
 
 from __future__ import annotations
