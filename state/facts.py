@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Optional
 
@@ -36,9 +36,9 @@ class Features:
 class Facts:
     """What only the host knows.
 
-    `uplink` is the device that carries the host's underlay address, `underlay_*` that address; `present` are the network
-    namespaces (names in /run/netns) that exist, `foreign_netns` those of them that netctl did not create. `missing` are
-    sentences about what netctl needs and the host lacks (each an error); `warnings` about what may bite.
+    `uplink` is the device that carries the host's underlay address, `underlay_*` that address; `present` are the
+    network namespaces (names in /run/netns) that exist, `foreign_netns` those of them that netctl did not create.
+    `missing` are sentences about what netctl needs and the host lacks (each an error); `warnings` about what may bite.
     """
 
     kernel: str
@@ -61,7 +61,7 @@ class Scope:
     """What the agent needs to know of the manifest to observe: which foreign things could be in the way.
 
     `netns` are the namespaces of the host's endpoints; `ranges` the endpoint ranges; `underlay_*` and `uplink` as the
-    manifest gives them (empty: the agent finds out); `peers` the other hosts' underlay addresses.
+    manifest gives them (empty: the agent finds out). `devices` are the names of the endpoints' devices by namespace.
     """
 
     netns: tuple[str, ...]
@@ -72,3 +72,4 @@ class Scope:
     tunnel_port: int = 0
     slice_ipv4: Optional[IPv4Network] = None
     slice_ipv6: Optional[IPv6Network] = None
+    devices: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -113,4 +113,3 @@ def _check(result: int, name: str, verb: str) -> None:
     if result:
         reason = os.strerror(ctypes.get_errno())
         raise HostError.of(f"netns {name}: cannot {verb} it: {reason}", "", f"netns {name}")
-

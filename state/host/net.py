@@ -1,10 +1,10 @@
-"""HOST: the network half of the real kernel: rtnetlink behind the port. A refusal is a `HostError` that names its object."""
+"""HOST: the network half of the real kernel: rtnetlink behind the port; what it refuses is a `HostError`."""
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Optional, TypeVar, Union
 
@@ -24,7 +24,7 @@ class LinuxNet:
         self._home = home
 
     @contextmanager
-    def _socket(self, netns: str = "") -> Iterator[Socket]:
+    def _socket(self, netns: str = "") -> Generator[Socket, None, None]:
         # Not kept: an open socket would keep a namespace alive that somebody has deleted.
         socket = Socket(netns or self._home)
         try:

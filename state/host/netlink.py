@@ -11,7 +11,7 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -98,7 +98,7 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
 
 
 @contextmanager
-def inside(netns: str) -> Iterator[None]:
+def inside(netns: str) -> Generator[None, None, None]:
     """The calling thread in the named network namespace for as long as the block lasts; other threads stay."""
     if not netns:
         yield
@@ -227,9 +227,9 @@ class Socket:
                 length, answer, flags, number_, _ = _HEADER.unpack_from(data, offset)
                 if answer == NLMSG_ERROR and first <= number_ < first + len(requests):
                     open_ -= 1
-                    request = requests[number_ - first]
-                    refusal = _refusal(request, flags, data[offset + 16 : offset + length])
-                    if refusal.number and refusal.number not in request.tolerate:
+                    asked = requests[number_ - first]
+                    refusal = _refusal(asked, flags, data[offset + 16 : offset + length])
+                    if refusal.number and refusal.number not in asked.tolerate:
                         refused.append(refusal)
                 offset += (length + 3) & ~3
         return refused

@@ -9,6 +9,7 @@ from state.change import Change, Found, Wanted
 from state.cluster import Cluster
 from state.facts import Facts, Scope
 from state.kernel import Kernel
+from state.problem import Problem
 
 V = TypeVar("V")
 
@@ -16,10 +17,11 @@ V = TypeVar("V")
 class Kind(Generic[V]):
     """One kind of thing netctl manages on a host.
 
-    `value` is the frozen dataclass of its values; `fixed` names the fields that cannot change in place; `bulk` kinds are
-    compared by digest before their values cross the wire. The order of `state.kinds.KINDS` is the order of creation, and
-    reversed the order of deletion. Kinds with the same `together` are made true in one step: one of them is given the
-    changes of all, creations and deletions alike, at the place of the last of them.
+    `value` is the frozen dataclass of its values; `fixed` names the fields that cannot change in place; `bulk` kinds
+    are compared by digest before their values cross the wire. The order of `state.kinds.KINDS` is the order of
+    creation, and reversed the order of deletion. Kinds with the same `together` are made true in one step: one of them
+    is given the changes of all, creations and deletions alike, at the place of the last of them. What is `lasting` is
+    always there: a plan never creates or deletes it, and destroy restores it.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Kind(Generic[V]):
     fixed: frozenset[str] = frozenset()
     bulk: bool = False
     together: str = ""
+    lasting: bool = False
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[V]]:
         """What must be on `host`, by address. Pure: no I/O, no clock, no randomness."""
@@ -37,8 +40,16 @@ class Kind(Generic[V]):
         raise NotImplementedError
 
     def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:
-        """Make the changes, in the order given. Level-triggered: creating what is there and deleting what is gone succeed."""
+        """Make the changes, in order. Level-triggered: creating what is there and deleting what is gone succeed."""
         raise NotImplementedError
+
+    def rests_on(self, address: str, value: V) -> Sequence[tuple[str, str]]:
+        """Kind and address of what carries the thing: the kernel removes it with that, so it is replaced with that."""
+        return ()
+
+    def notices(self, cluster: Cluster, host: str, facts: Facts) -> Sequence[Problem]:
+        """What a person should know of this kind on this host: what is missing, and what that means."""
+        return ()
 
     def describe(self, address: str, cluster: Cluster) -> str:
         """The address in the words of the manifest: names and labels instead of numbers."""

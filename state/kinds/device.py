@@ -1,0 +1,169 @@
+"""BOTH SIDES: the devices netctl makes: a veth pair for each endpoint, and the tunnel. `link` sets them up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Optional, Union
+
+from state import naming
+from state.change import Action, Change, Found, Wanted
+from state.cluster import Cluster, Endpoint
+from state.facts import Facts, Scope
+from state.kernel import Kernel, Link, Settings, Veth, Vxlan
+from state.kinds.kind import Kind
+from state.placement import placed
+from state.underlay import endpoint_mtu
+
+LOOSE = 2
+"""The kernel takes the larger of a device's and everybody's `rp_filter`: with 2 here it is never strict (1)."""
+
+ELSEWHERE = "?"
+"""The namespace of a veth's other end when it has no name any more."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device. `netns` and `peer*` are of a veth's other end, `port` is of VXLAN; `mark` is the alternative name.
+
+    `accept_ra` and `link_local` are those of the end where they are greater: both are to be off.
+    """
+
+    type: str
+    mac: str
+    mtu: int
+    mark: str
+    port: int = 0
+    netns: str = ""
+    peer: str = ""
+    peer_mac: str = ""
+    peer_mtu: int = 0
+    peer_mark: str = ""
+    peer_ipv6: bool = False
+    rp_filter: int = LOOSE
+    accept_ra: int = 0
+    link_local: bool = False
+    ipv6: bool = True
+
+
+class Devices(Kind[Device]):
+    """veth pairs and the tunnel device, marked by an alternative name on every end."""
+
+    name = "device"
+    value = Device
+    fixed = frozenset({"type", "port", "netns", "peer"})
+
+    def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Device]]:
+        """A pair for each endpoint that is not pending, and the tunnel in overlay mode."""
+        mtu, ipv6 = endpoint_mtu(cluster, facts), cluster.ranges.ipv6 is not None
+        wanted = {
+            naming.device(endpoint): Wanted(_pair(endpoint, mtu, ipv6), endpoint.source)
+            for endpoint in placed(cluster, host, facts)
+        }
+        if cluster.network.mode == "overlay":
+            tunnel = Device("vxlan", naming.OVERLAY_MAC, mtu, naming.OVERLAY_MARK, port=cluster.network.port, ipv6=ipv6)
+            wanted[naming.OVERLAY] = Wanted(tunnel, cluster.hosts[host].source)
+        return wanted
+
+    def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Device]]:
+        """Every marked device, and what has a name or a place that netctl could want."""
+        found: dict[str, Found[Device]] = {}
+        inside: dict[str, list[Link]] = {}
+        for link in kernel.net.links():
+            mark = _mark(link)
+            if mark or link.name.startswith(naming.PREFIX):
+                found[link.name] = Found(_device(link, _other_end(kernel, link, inside)), bool(mark))
+        present = frozenset(kernel.netns.names())
+        for netns, name in scope.devices.items():
+            if name not in found and netns in present:
+                for link in filter(_takes_the_place, kernel.net.links(netns)):
+                    found[name] = Found(_device(link, None), owned=False)
+        return found
+
+    def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:
+        """Make, change or remove devices; only what is marked is ever removed."""
+        marked = {link.name: link for link in kernel.net.links() if _mark(link)}
+        for change in changes:
+            name, wanted = change.address, change.after
+            if name in marked and change.action is not Action.UPDATE:
+                kernel.net.delete(name)
+            if isinstance(wanted, Device):
+                before = change.before if change.action is Action.UPDATE else None
+                if not isinstance(before, Device):
+                    kernel.net.create(_new(name, wanted))
+                _configure(kernel, name, wanted, before if isinstance(before, Device) else None)
+
+
+def _pair(endpoint: Endpoint, mtu: int, ipv6: bool) -> Device:
+    mark, mac = naming.mark(endpoint), naming.mac(endpoint)
+    other = naming.ENDPOINT_DEVICE
+    return Device("veth", naming.HOST_MAC, mtu, mark, 0, endpoint.netns, other, mac, mtu, mark, ipv6, ipv6=ipv6)
+
+
+def _new(name: str, device: Device) -> Union[Veth, Vxlan]:
+    if device.type == "vxlan":
+        return Vxlan(name, device.mac, device.mtu, device.mark, device.port)
+    return Veth(name, device.mac, device.mtu, device.mark, device.netns, device.peer, device.peer_mac)
+
+
+def _configure(kernel: Kernel, name: str, wanted: Device, before: Optional[Device]) -> None:
+    """Set what creating does not set, or of an existing device everything that may have moved."""
+    settings = Settings(
+        mtu=wanted.mtu if before else None,
+        mac=wanted.mac if before and before.mac != wanted.mac else None,
+        mark=wanted.mark if before else None,
+        rp_filter=wanted.rp_filter,
+        accept_ra=wanted.accept_ra,
+        ipv6=wanted.ipv6,
+        link_local=wanted.link_local,
+    )
+    kernel.net.configure(name, settings)
+    if wanted.peer:
+        other = Settings(
+            mtu=wanted.peer_mtu if before else None,
+            mac=wanted.peer_mac if before and before.peer_mac != wanted.peer_mac else None,
+            mark=wanted.peer_mark if before else None,
+            accept_ra=wanted.accept_ra,
+            ipv6=wanted.peer_ipv6,
+            link_local=wanted.link_local,
+        )
+        kernel.net.configure(wanted.peer, other, wanted.netns)
+
+
+def _mark(link: Link) -> str:
+    return next((mark for mark in link.marks if naming.is_mark(mark)), "")
+
+
+def _takes_the_place(link: Link) -> bool:
+    return link.name == naming.ENDPOINT_DEVICE and not _mark(link)
+
+
+def _other_end(kernel: Kernel, link: Link, inside: dict[str, list[Link]]) -> Optional[Link]:
+    if not link.peer_netns:
+        return None
+    if link.peer_netns not in inside:
+        inside[link.peer_netns] = kernel.net.links(link.peer_netns)
+    ends = [end for end in inside[link.peer_netns] if end.index == link.peer_index and end.peer_index == link.index]
+    return ends[0] if ends else None
+
+
+def _device(link: Link, end: Optional[Link]) -> Device:
+    own = Device(
+        link.type, link.mac, link.mtu, _mark(link), link.port,
+        rp_filter=link.rp_filter, accept_ra=link.accept_ra, link_local=link.link_local, ipv6=link.ipv6,
+    )  # fmt: skip
+    if link.type != "veth":
+        return own
+    if end is None or link.peer_netns is None:
+        return replace(own, netns=ELSEWHERE)
+    return replace(
+        own,
+        netns=link.peer_netns,
+        peer=end.name,
+        peer_mac=end.mac,
+        peer_mtu=end.mtu,
+        peer_mark=_mark(end),
+        peer_ipv6=end.ipv6,
+        accept_ra=link.accept_ra or end.accept_ra,
+        link_local=link.link_local or end.link_local,
+    )

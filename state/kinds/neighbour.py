@@ -1,0 +1,60 @@
+"""BOTH SIDES: permanent neighbours: endpoint and host, and hosts' tunnels, know each other without asking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from state import naming
+from state.change import Found, Wanted
+from state.cluster import Cluster
+from state.facts import Facts, Scope
+from state.kernel import Kernel, Neighbour
+from state.kinds.marked import Marked, found, places, spoken, within
+from state.placement import placed
+from state.problem import Source
+
+
+class Neighbours(Marked[Neighbour]):
+    """Hardware addresses that are known beforehand, so that no ARP or neighbour discovery takes place."""
+
+    name = "neighbour"
+    value = Neighbour
+
+    def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Neighbour]]:
+        """Both ends of every endpoint's device, and in overlay mode the router of every other host."""
+        return {
+            spoken(item.netns, item.device, item.address): Wanted(item, source)
+            for item, source in _wanted(cluster, host, facts)
+        }
+
+    def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Neighbour]]:
+        """Netctl's, and permanent ones of others inside the ranges of endpoints."""
+        return found(
+            (spoken(netns, item.device, item.address), item)
+            for netns in places(kernel, scope)
+            for item in kernel.net.neighbours(netns)
+            if item.protocol == naming.PROTOCOL or (item.permanent and within(item.address, scope.ranges))
+        )
+
+    def rests_on(self, address: str, value: Neighbour) -> tuple[tuple[str, str], ...]:
+        """The host's device."""
+        return () if value.netns else (("device", value.device),)
+
+
+def _wanted(cluster: Cluster, host: str, facts: Facts) -> Iterator[tuple[Neighbour, Source]]:
+    own = cluster.hosts[host]
+    for endpoint in placed(cluster, host, facts):
+        for address, router in ((endpoint.ipv4, own.router_ipv4), (endpoint.ipv6, own.router_ipv6)):
+            if address is not None and router is not None:
+                yield _neighbour("", naming.device(endpoint), str(address), naming.mac(endpoint)), endpoint.source
+                there = _neighbour(endpoint.netns, naming.ENDPOINT_DEVICE, str(router), naming.HOST_MAC)
+                yield there, endpoint.source
+    if cluster.network.mode == "overlay":
+        for name, other in sorted(cluster.hosts.items()):
+            for router in (other.router_ipv4, other.router_ipv6):
+                if name != host and router is not None:
+                    yield _neighbour("", naming.OVERLAY, str(router), naming.OVERLAY_MAC), other.source
+
+
+def _neighbour(netns: str, device: str, address: str, mac: str) -> Neighbour:
+    return Neighbour(netns, device, address, mac, permanent=True, protocol=naming.PROTOCOL)

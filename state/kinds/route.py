@@ -1,0 +1,120 @@
+"""BOTH SIDES: routes: from the host to its endpoints and to other hosts' slices, and every endpoint's way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface
+from typing import Optional, Union
+
+from state import naming
+from state.change import Found, Wanted
+from state.cluster import Cluster, Endpoint, Host
+from state.facts import Facts, Scope
+from state.kernel import MAIN_TABLE, Kernel, Route
+from state.kinds.marked import Marked, found, places, spoken
+from state.placement import placed
+from state.problem import Source
+
+_DEFAULTS = ("0.0.0.0/0", "::/0")
+_IPV6_METRIC = 1024
+"""What the kernel makes of an IPv6 route without a metric."""
+
+_Ip = Union[IPv4Address, IPv6Address]
+_Network = Union[IPv4Network, IPv6Network]
+
+
+class Routes(Marked[Route]):
+    """Routes with netctl's protocol number."""
+
+    name = "route"
+    value = Route
+
+    def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Route]]:
+        """To each endpoint here and out of it; to each other host's slice, through the tunnel or its own address."""
+        own = cluster.hosts[host]
+        wanted = [
+            (route, endpoint.source)
+            for endpoint in placed(cluster, host, facts)
+            for route in _of_endpoint(endpoint, own)
+        ]
+        wanted += _to_slices(cluster, own, facts)
+        return {_address(route): Wanted(route, source) for route, source in wanted}
+
+    def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Route]]:
+        """Netctl's in every table; and those of others in the main one that lead where netctl's could."""
+        here = [item for item in kernel.net.routes("", scope.ranges) if _counts(item)]
+        there = [
+            item
+            for netns in places(kernel, scope)[1:]
+            for item in kernel.net.routes(netns)
+            if _counts(item) and (item.destination in _DEFAULTS or item.protocol == naming.PROTOCOL)
+        ]
+        return found((_address(item), item) for item in here + there)
+
+    def rests_on(self, address: str, value: Route) -> tuple[tuple[str, str], ...]:
+        """The host's device, and the address it sends from."""
+        return () if value.netns else (("device", value.device), ("address", value.source))
+
+
+def _of_endpoint(endpoint: Endpoint, own: Host) -> Iterator[Route]:
+    pairs = ((endpoint.ipv4, own.router_ipv4, "0.0.0.0/0"), (endpoint.ipv6, own.router_ipv6, "::/0"))
+    for address, router, default in pairs:
+        if address is not None and router is not None:
+            yield _route("", f"{address}/{address.max_prefixlen}", naming.device(endpoint), None, router)
+            yield _route(endpoint.netns, default, naming.ENDPOINT_DEVICE, router, address)
+
+
+def _to_slices(cluster: Cluster, own: Host, facts: Facts) -> Iterator[tuple[Route, Source]]:
+    for name, other in sorted(cluster.hosts.items()):
+        if name == own.name:
+            continue
+        for there, gateway, underlay, router in (
+            (other.slice_ipv4, other.router_ipv4, other.underlay.ipv4, own.router_ipv4),
+            (other.slice_ipv6, other.router_ipv6, other.underlay.ipv6, own.router_ipv6),
+        ):
+            if there is None or router is None:
+                continue
+            if cluster.network.mode == "overlay":
+                yield _route("", str(there), naming.OVERLAY, gateway, router), other.source
+            elif underlay is not None and _is_next_to(underlay, facts):
+                yield _route("", str(there), facts.uplink, underlay, router, onlink=False), other.source
+
+
+def _is_next_to(underlay: _Ip, facts: Facts) -> bool:
+    """Whether the uplink reaches the other host directly. Where not, the network in between must route slices."""
+    uplink = facts.devices.get(facts.uplink)
+    return uplink is not None and any(underlay in ip_interface(own).network for own in uplink.addresses)
+
+
+def _route(
+    netns: str, destination: str, device: str, gateway: Optional[_Ip], source: _Ip, onlink: bool = True
+) -> Route:
+    return Route(
+        netns=netns,
+        destination=destination,
+        device=device,
+        gateway="" if gateway is None else str(gateway),
+        onlink=onlink and gateway is not None,
+        source=str(source),
+        metric=_metric(destination),
+        mtu=0,
+        table=MAIN_TABLE,
+        type="unicast",
+        protocol=naming.PROTOCOL,
+    )
+
+
+def _metric(destination: str) -> int:
+    return _IPV6_METRIC if ":" in destination else 0
+
+
+def _counts(route: Route) -> bool:
+    return route.protocol == naming.PROTOCOL or (route.table == MAIN_TABLE and route.type == "unicast")
+
+
+def _address(route: Route) -> str:
+    """Namespace, destination, and what is unusual of netctl's own; of others' the metric does not tell them apart."""
+    odd = route.protocol == naming.PROTOCOL and route.metric != _metric(route.destination)
+    metric = f"metric {route.metric}" if odd else ""
+    table = f"table {route.table}" if route.table != MAIN_TABLE else ""
+    return spoken(route.netns, route.destination, table, metric)
