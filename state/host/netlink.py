@@ -227,7 +227,7 @@ class Socket:
                 length, answer, flags, number_, _ = _HEADER.unpack_from(data, offset)
                 if answer == NLMSG_ERROR and first <= number_ < first + len(requests):
                     open_ -= 1
-                    asked = requests[number_ - first]
+                    asked = requests[int(number_) - first]
                     refusal = _refusal(asked, flags, data[offset + 16 : offset + length])
                     if refusal.number and refusal.number not in asked.tolerate:
                         refused.append(refusal)

@@ -176,7 +176,8 @@ def _translation(expression: Sequence[Any]) -> Optional[Translation]:
 
 def _networks(right: Any) -> list[_Network]:
     """What nft shows of a set of networks: prefixes, ranges and addresses, or one of them alone."""
-    items: list[Any] = right["set"] if "set" in right else [right]
+    alone = isinstance(right, str) or "set" not in right
+    items: list[Any] = [right] if alone else right["set"]
     found: list[_Network] = []
     for item in items:
         if isinstance(item, str):
