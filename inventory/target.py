@@ -12,9 +12,9 @@ from pathlib import Path
 class Target:
     """A host as SSH sees it.
 
-    `host_key` is `TYPE BASE64` as in known_hosts. An empty `user` and a `port` of 0 are looked up in ~/.ssh/config, then
-    defaulted as ssh does. `connect`, given a timeout in seconds, opens the byte stream to the SSH server itself: such a
-    target is used exactly as it stands, without ~/.ssh/config. The address `local` is this machine, without SSH.
+    `host_key` is `TYPE BASE64` as in known_hosts. An empty `user` and a `port` of 0 are looked up in ~/.ssh/config,
+    then defaulted as ssh does. `connect`, given a timeout in seconds, opens the byte stream to the SSH server itself:
+    such a target is used exactly as it stands, without ~/.ssh/config. The address `local` is this machine, without SSH.
     """
 
     name: str

@@ -1,0 +1,101 @@
+"""WORKSTATION: the agent's archive: netctl's own state/ and bpf/ in one file, named by its digest.
+
+Equal sources give equal bytes: entries are sorted and carry no times. It holds sources and the bytecode of the Python
+that made it; a host with another Python adds its own. Nothing but the standard library is needed to run it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import io
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import bpf
+import state
+from state.host.bytecode import add, bytecode
+
+_FORMAT = b"1"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive, its SHA-256, whose bytecode it holds (Python's magic number), and the first stage that runs it."""
+
+    data: bytes
+    digest: str
+    bytecode: str
+    boot: bytes
+
+
+@cache
+def archive() -> Archive:
+    """The archive of this netctl. Made once, and kept in the user's cache folder by a digest of what it is made of."""
+    contents = _contents()
+    key = _key(contents)
+    path = _cache_folder() / f"agent-{key}.pyz"
+    data = _kept(path)
+    if data is None:
+        data = build(contents)
+        with contextlib.suppress(OSError):
+            _keep(path, data)
+    digest = hashlib.sha256(data).hexdigest()
+    return Archive(data, digest, importlib.util.MAGIC_NUMBER.hex(), contents["state/host/boot.py"])
+
+
+def _contents() -> dict[str, bytes]:
+    """Every file the agent is made of, by its name in the repository."""
+    found: dict[str, bytes] = {}
+    for package in (state, bpf):
+        folder = Path(package.__path__[0])
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.bpf.o")]):
+            found[f"{folder.name}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+    return found
+
+
+def build(contents: dict[str, bytes]) -> bytes:
+    """The archive of these files, with bytecode."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as new:
+        for name, content in sorted(contents.items()):
+            add(new, name, content)
+            if name.endswith(".py"):
+                add(new, name + "c", bytecode(content, name))
+    return made.getvalue()
+
+
+def _key(contents: dict[str, bytes]) -> str:
+    digest = hashlib.sha256(_FORMAT + importlib.util.MAGIC_NUMBER)
+    for name, content in sorted(contents.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netctl"
+
+
+def _kept(path: Path) -> bytes | None:
+    """What was kept, if it is whole: its last 32 bytes are the digest of the rest."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    body, seal = data[:-32], data[-32:]
+    return body if hashlib.sha256(body).digest() == seal else None
+
+
+def _keep(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as unfinished:
+        unfinished.write(data + hashlib.sha256(data).digest())
+    Path(unfinished.name).rename(path)
+    for old in path.parent.glob("agent-*.pyz"):
+        if old != path:
+            old.unlink(missing_ok=True)
