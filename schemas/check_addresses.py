@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from schemas.check_ranges import FAMILIES, Address, Network
+from schemas.check_ranges import FAMILIES, Address, Network, count
 from schemas.positions import Node
 from schemas.report import Report
 from schemas.sections import Sections, value_at
@@ -123,10 +123,11 @@ def _room(sections: Sections, manifest: Manifest, report: Report) -> None:
             if whole is None or (fixed is None and whole.prefixlen > prefix):
                 continue
             network = fixed or type(whole)((int(whole.network_address), prefix))
-            if number > (room := usable(network)):
+            room = usable(network)
+            if number > room > 0:
                 report.error(
                     sections.hosts[name].place,
-                    f"host {name} has {number} endpoints, its slice of /{network.prefixlen} has room for {room}",
+                    f"a slice of /{network.prefixlen} on host {name} has room for {count(room, 'endpoint')}, not for {number}",
                     f"Use a shorter hostPrefix.{family}, or move endpoints to another host.",
                     f"hosts.{name}",
                 )

@@ -39,7 +39,7 @@ def _endpoints(sections: Sections, manifest: Manifest, report: Report) -> None:
 
 
 def _namespaces(sections: Sections, manifest: Manifest, report: Report) -> None:
-    known = {*sections.namespaces, DEFAULT_NAMESPACE}
+    known = {*sections.namespace_names, DEFAULT_NAMESPACE}
     told: set[str] = set()
     for key, endpoint in manifest.endpoints.items():
         name = endpoint.namespace
@@ -71,7 +71,7 @@ def _ssh(sections: Sections, manifest: Manifest, report: Report, require_host_ke
     taken: dict[tuple[str, int], str] = {}
     for name, host in manifest.hosts.items():
         node = sections.hosts[name]
-        if require_host_keys and not host.ssh.host_key:
+        if require_host_keys and not host.ssh.host_key and name not in sections.doubtful:
             report.error(
                 place(node, "ssh"),
                 f"host {name} has no hostKey",

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Optional, Union
 
+from schemas.folder import MAIN
 from schemas.positions import Node
 from schemas.report import Report
 from schemas.sections import Sections, place, value_at
 from state.manifest import HostEntry, Manifest
+from state.problem import Source
 
 Network = Union[IPv4Network, IPv6Network]
 Address = Union[IPv4Address, IPv6Address]
@@ -47,7 +49,12 @@ def check(sections: Sections, manifest: Manifest, report: Report) -> None:
     given = list(ranges(manifest))
     if not given and manifest.hosts and (node is None or not _has_range(node)):
         hint = "Write it as: ranges: {endpoints: {ipv4: 10.42.0.0/16}}"
-        report.error(node.place if node else None, "there is no range for endpoint addresses", hint, "ranges.endpoints")
+        report.error(
+            node.place if node else Source(MAIN, 1),
+            "there is no range for endpoint addresses",
+            hint,
+            "ranges.endpoints",
+        )
     if node is not None:
         _unused_prefix(node, manifest, report)
         for item in given:
@@ -91,13 +98,13 @@ def _size(item: Range, node: Node, manifest: Manifest, report: Report) -> None:
     elif item.slices < len(manifest.hosts) <= MOST_HOSTS:
         report.error(
             where,
-            f"{network} has {_count(item.slices, 'slice')} of /{item.prefix} for {_count(len(manifest.hosts), 'host')}",
+            f"{network} has {count(item.slices, 'slice')} of /{item.prefix} for {count(len(manifest.hosts), 'host')}",
             f"Use a larger range, or a longer hostPrefix.{item.family}.",
             address,
         )
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

@@ -68,7 +68,9 @@ def read_text(folder: Path, name: str, report: Report) -> str:
         report.incomplete = True
         line = data.count(b"\n", 0, error.start) + 1
         report.error(
-            Source(name, line), f"{name} is not UTF-8", f"The byte 0x{data[error.start]:02x} on line {line} is not."
+            Source(name, line),
+            f"{name} is not UTF-8",
+            f"The byte 0x{data[error.start]:02x} on line {line} is none. Save the file as UTF-8.",
         )
         return ""
     report.text(name, text)

@@ -59,10 +59,21 @@ def _public_key(text: str) -> str:
         data = base64.b64decode(rest, validate=True)
     except (binascii.Error, ValueError):
         return "after the type stands one word in base64"
-    length = int.from_bytes(data[:4], "big")
-    if len(data) <= 4 + length or data[4 : 4 + length] != kind.encode():
+    if not _is_key(data, kind.encode()):
         return f"the base64 is not a key of type {kind}; was it cut off?"
     return ""
+
+
+def _is_key(data: bytes, kind: bytes) -> bool:
+    """Whether the data are a row of texts with their lengths, as long as they say, of which the first is the type."""
+    texts: list[bytes] = []
+    while data:
+        length = int.from_bytes(data[:4], "big")
+        texts.append(data[4 : 4 + length])
+        if len(data) < 4 + length:
+            return False
+        data = data[4 + length :]
+    return len(texts) > 1 and texts[0] == kind and (kind != b"ssh-ed25519" or [len(text) for text in texts[1:]] == [32])
 
 
 FORMATS: Mapping[str, Callable[[str], str]] = {

@@ -12,7 +12,8 @@ from schemas.shape import shown
 from state import lock
 from state.cluster import Cluster
 from state.manifest import Manifest
-from state.problem import ManifestError, Problem, Source
+from state.policy import documents as policies
+from state.problem import ManifestError, Problem, Source, errors
 
 
 def load(path: Path, require_host_keys: bool = True) -> tuple[Manifest, list[Problem]]:
@@ -34,15 +35,18 @@ def load_cluster(path: Path, require_host_keys: bool = True) -> tuple[Cluster, l
 
 
 def _read(path: Path, report: Report, require_host_keys: bool) -> Manifest:
-    parts, policies = _parse(path, report)
+    parts, rest = _parse(path, report)
     found = sections.gather(parts, report)
-    manifest = build.manifest(found, documents.read(policies, report))
+    manifest = build.manifest(found, documents.read(rest, report))
     if report.incomplete:
         return manifest
     sections.check_cluster(parts, report)
     check_names.check(found, manifest, report, require_host_keys)
     check_ranges.check(found, manifest, report)
     check_addresses.check(found, manifest, report)
+    # With an endpoint left out for a mistake, a selector may well select nobody: that is no mistake of its own.
+    told = policies.check(manifest)
+    report.add(errors(told) if report.failed else told)
     return manifest
 
 

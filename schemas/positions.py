@@ -23,11 +23,15 @@ DEPTH = 64
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A value with its place; `key` is the place of its key where it stands in a mapping."""
+    """A value with its place; `key` is the place of its key where it stands in a mapping.
+
+    `wrong`: a problem with it is reported already, so nothing more need be said of its value.
+    """
 
     value: Union[Scalar, list[Node], dict[str, Node]]
     source: Source
     key: Optional[Source] = None
+    wrong: bool = False
 
     @property
     def place(self) -> Source:
@@ -59,6 +63,7 @@ class _Open:
     value: Union[list[Node], dict[str, Node]]
     pending: Optional[tuple[Optional[str], Source]] = None
     in_key: bool = False
+    wrong: bool = False
     first: dict[str, Source] = field(default_factory=dict[str, Source])
 
 
@@ -75,7 +80,7 @@ def read(text: str, file: str, report: Report) -> list[Node]:
     except yaml.reader.ReaderError as error:
         report.incomplete = True
         line = text.count("\n", 0, error.position) + 1
-        report.error(Source(file, line), f"a control character ({error.character!r}) is not allowed in YAML")
+        report.error(Source(file, line), f"the control character 0x{error.character:02x} is not allowed in YAML")
     return documents
 
 
@@ -99,13 +104,13 @@ class _Reader:
                     return
             elif isinstance(event, yaml.CollectionEndEvent):
                 done = self._stack.pop()
-                root = self._attach(Node(done.value, done.source, done.key))
+                root = self._attach(Node(done.value, done.source, done.key, done.wrong))
             if root is not None:
                 yield root
 
     def _open(self, event: Any) -> bool:
         source = self._source(event)
-        self._check_properties(event, source)
+        wrong = self._has_properties(event, source)
         if len(self._stack) >= DEPTH:
             self._report.incomplete = True
             self._report.error(source, f"nested deeper than {DEPTH} levels")
@@ -116,18 +121,21 @@ class _Reader:
             container.pending, container.in_key = (None, source), True
         key = container.pending[1] if container and container.pending else None
         value: Union[list[Node], dict[str, Node]] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self._stack.append(_Open(source, key, value))
+        self._stack.append(_Open(source, key, value, wrong=wrong))
         return True
 
     def _scalar(self, event: Any) -> Optional[Node]:
         source = self._source(event)
-        self._check_properties(event, source)
+        wrong = self._has_properties(event, source)
         plain = event.style is None or event.style == ""
         container = self._stack[-1] if self._stack else None
         if container and isinstance(container.value, dict) and container.pending is None:
             self._key(container, event.value, plain, source)
             return None
-        return self._place(self._value(event.value, source) if plain else event.value, source)
+        if plain and (found := scalars.trap(event.value)):
+            self._report.error(source, *found)
+            wrong = True
+        return self._place(scalars.value(event.value) if plain else event.value, source, wrong)
 
     def _alias(self, event: Any) -> Optional[Node]:
         source = self._source(event)
@@ -136,13 +144,7 @@ class _Reader:
         if container and isinstance(container.value, dict) and container.pending is None:
             container.pending = (None, source)
             return None
-        return self._place(None, source)
-
-    def _value(self, word: str, source: Source) -> Scalar:
-        if found := scalars.trap(word):
-            self._report.error(source, *found)
-            return word
-        return scalars.value(word)
+        return self._place(None, source, wrong=True)
 
     def _key(self, container: _Open, word: str, plain: bool, source: Source) -> None:
         name: Optional[str] = word
@@ -160,10 +162,10 @@ class _Reader:
             container.first[name] = source
         container.pending = (name, source)
 
-    def _place(self, value: Scalar, source: Source) -> Optional[Node]:
+    def _place(self, value: Scalar, source: Source, wrong: bool) -> Optional[Node]:
         container = self._stack[-1] if self._stack else None
         key = container.pending[1] if container and container.pending else None
-        return self._attach(Node(value, source, key))
+        return self._attach(Node(value, source, key, wrong))
 
     def _attach(self, node: Node) -> Optional[Node]:
         """Put a finished node into what holds it; a document's root is handed back."""
@@ -184,11 +186,13 @@ class _Reader:
     def _source(self, event: Any) -> Source:
         return Source(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
 
-    def _check_properties(self, event: Any, source: Source) -> None:
+    def _has_properties(self, event: Any, source: Source) -> bool:
+        """Whether there is an anchor or a tag, after reporting it."""
         if event.anchor is not None:
             self._refused(source, f"the anchor `&{event.anchor}`")
         if event.tag is not None:
-            self._refused(source, f"the tag `{event.tag}`")
+            self._refused(source, f"the tag `{event.tag.replace('tag:yaml.org,2002:', '!!')}`")
+        return event.anchor is not None or event.tag is not None
 
     def _refused(self, source: Source, what: str) -> None:
         self._report.error(

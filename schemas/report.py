@@ -60,10 +60,16 @@ def _place(problem: Problem) -> tuple[bool, str, int, int]:
     return (problem.source is None, source.file, source.line, source.column)
 
 
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that this one was probably meant to be; empty if none is close."""
+    lower = {item.lower(): item for item in sorted(known)}
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    return lower[close[0]] if close else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`Did you mean "address"?` where a known word is close, else nothing."""
-    close = difflib.get_close_matches(word.lower(), {item.lower(): None for item in known}, n=1, cutoff=0.6)
-    found = next((item for item in sorted(known) if close and item.lower() == close[0]), "")
+    found = closest(word, known)
     return f'Did you mean "{found}"?' if found else ""
 
 

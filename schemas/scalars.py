@@ -62,8 +62,11 @@ def trap(word: str) -> Optional[tuple[str, str]]:
 
 
 def _as_text(word: str, what: str) -> tuple[str, str]:
-    decimal = word.lstrip("+-0o").replace("_", "")
-    number = f", or {decimal} for the decimal number" if decimal.isdigit() else ""
+    digits = word.replace("_", "")
+    octal = what.endswith("octal number")
+    number = f", or {int(digits)} for the decimal number" if digits.isdigit() else ""
+    if octal and digits.strip("01234567o") == "":
+        number += f", or {int(digits.replace('o', ''), 8)} if the octal number is meant"
     return (
         f"`{word}` without quotes is {what} to some readers of YAML",
         f'Write "{word}" in quotes for the text{number}.',

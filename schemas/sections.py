@@ -18,8 +18,8 @@ DEFAULT_NAMESPACE = "default"
 class Sections:
     """The nodes of every section that fit the schema; endpoints by `namespace/name`.
 
-    `host_names` and `endpoint_keys` are all that were written, well or badly: a reference to a host with a mistake in
-    it is not a second mistake.
+    `host_names`, `endpoint_keys` and `namespace_names` are all that were written, well or badly: a reference to a host
+    with a mistake in it is not a second mistake. `doubtful` are the hosts with a mistake: what they lack may be just that.
     """
 
     cluster: Optional[Node] = None
@@ -31,16 +31,19 @@ class Sections:
     assertions: list[Node] = field(default_factory=list[Node])
     host_names: set[str] = field(default_factory=set[str])
     endpoint_keys: set[str] = field(default_factory=set[str])
+    namespace_names: set[str] = field(default_factory=set[str])
+    doubtful: set[str] = field(default_factory=set[str])
 
 
 def gather(parts: list[Node], report: Report) -> Sections:
     """One set of sections from the documents of all files, checked against the schema."""
     sections = Sections()
-    shape = Shape(manifest_schema(), report)
     for part in parts:
+        shape = Shape(manifest_schema(), report)
         _only_in_main(part, report)
         _written_names(part, sections)
         checked = shape.check(part, manifest_schema())
+        sections.doubtful.update(name for name in sections.host_names if shape.dropped_below(f"hosts.{name}"))
         if checked is not None:
             _single(checked, sections, report)
             _named(checked, sections, report)
@@ -82,6 +85,8 @@ def _only_in_main(part: Node, report: Report) -> None:
 def _written_names(part: Node, sections: Sections) -> None:
     if hosts := part.fields.get("hosts"):
         sections.host_names.update(hosts.fields)
+    if namespaces := part.fields.get("namespaces"):
+        sections.namespace_names.update(namespaces.fields)
     if endpoints := part.fields.get("endpoints"):
         sections.endpoint_keys.update(endpoint_key(name, node) for name, node in endpoints.fields.items())
 

@@ -16,7 +16,8 @@ from typing import Any, Optional
 
 from schemas.formats import FORMATS
 from schemas.positions import Node
-from schemas.report import Report, did_you_mean, suggest
+from schemas.report import Report, closest, did_you_mean, suggest
+from state.problem import Source
 
 Schema = dict[str, Any]
 TYPES = {"string": str, "object": dict, "array": list, "boolean": bool}
@@ -39,10 +40,18 @@ class Shape:
 
     def __init__(self, root: Schema, report: Report) -> None:
         self._root, self._report = root, report
+        self._dropped: set[str] = set()
+
+    def dropped_below(self, path: str) -> bool:
+        """Whether anything at or below a path did not fit."""
+        return any(found == path or found.startswith((f"{path}.", f"{path}[")) for found in self._dropped)
 
     def check(self, node: Node, schema: Schema, path: str = "") -> Optional[Node]:
         """The part of the node that fits; None where so little fits that the whole is useless."""
         schema = self._resolved(schema)
+        if node.wrong:
+            self._dropped.add(path)
+            return None
         if not self._fits_type(node, schema):
             self._expected(node, schema, path)
             return None
@@ -60,8 +69,8 @@ class Shape:
         return found
 
     def _fits_type(self, node: Node, schema: Schema) -> bool:
-        kinds: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        for kind in kinds:
+        kinds: Any = schema["type"]
+        for kind in [kinds] if isinstance(kinds, str) else kinds:
             if kind == "integer":
                 if isinstance(node.value, int) and not isinstance(node.value, bool):
                     return True
@@ -72,35 +81,40 @@ class Shape:
     def _mapping(self, node: Node, schema: Schema, path: str) -> Optional[Node]:
         kept: dict[str, Node] = {}
         whole = True
+        guessed: set[str] = set()
         for name, child in node.fields.items():
             inner = f"{path}.{name}" if path else name
-            member = self._member(name, child, schema, path)
+            member = self._member(name, child, schema, path, guessed)
             checked = self.check(child, member, inner) if member is not None else None
             if checked is not None:
                 kept[name] = checked
             elif name in schema.get("required", ()):
                 whole = False
         for name in schema.get("required", ()):
-            if name not in node.fields:
+            if name in guessed:
+                whole = False
+            elif name not in node.fields:
                 what = self._resolved(schema["properties"][name])
-                self._report.error(node.place, f'missing key "{name}"', f"Expected {_expectation(what)}.", path)
+                self._error(node.place, f'missing key "{name}"', f"Expected {_expectation(what)}.", path)
                 whole = False
         return replace(node, value=kept) if whole else None
 
-    def _member(self, name: str, child: Node, schema: Schema, path: str) -> Optional[Schema]:
-        """The schema of a member; None after reporting that there is no such member."""
+    def _member(self, name: str, child: Node, schema: Schema, path: str, guessed: set[str]) -> Optional[Schema]:
+        """The schema of a member; None after reporting that there is no such, and noting what was meant."""
         known: dict[str, Schema] = schema.get("properties", {})
         if name in known:
             return known[name]
         if detail := schema.get("x-later", {}).get(name):
-            self._report.error(child.place, f'"{name}" is not supported yet', detail, path)
+            self._error(child.place, f'"{path}.{name}" is not supported yet'.replace('".', '"'), detail, path)
+            guessed.update(schema.get("required", ()))
             return None
         if schema["additionalProperties"] is False:
-            self._report.error(child.place, f'unknown key "{name}"', suggest(name, list(known), "Known keys"), path)
+            self._error(child.place, f'unknown key "{name}"', suggest(name, list(known), "Known keys"), path)
+            guessed.add(closest(name, known))
             return None
         names = self._resolved(schema.get("propertyNames", {}))
         if names and not _matches(names["pattern"], name):
-            self._report.error(child.place, f'"{name}" cannot be a name here', f"Expected {_expectation(names)}.", path)
+            self._error(child.place, f'"{name}" cannot be a name here', f"Expected {_expectation(names)}.", path)
             return None
         other: Schema = schema["additionalProperties"]
         return other
@@ -126,16 +140,21 @@ class Shape:
             return False
         return True
 
+    def _error(self, place: Source, summary: str, detail: str, path: str) -> None:
+        self._dropped.add(path)
+        self._report.error(place, summary, detail, path)
+
     def _not_among(self, node: Node, word: str, schema: Schema, path: str) -> None:
         if detail := schema.get("x-later", {}).get(word):
-            self._report.error(node.source, f"{path}: {word} is not supported yet", detail, path)
+            self._error(node.source, f"{path}: {word} is not supported yet", detail, path)
             return
         hint = did_you_mean(word, schema["enum"])
-        self._report.error(node.source, f'{path}: expected {schema["title"]}, not "{word}"', hint, path)
+        self._error(node.source, f'{path}: expected {schema["title"]}, not "{word}"', hint, path)
 
     def _expected(self, node: Node, schema: Schema, path: str, why: str = "") -> None:
         where = f"{path}: " if path else ""
-        summary = f"{where}expected {schema['title']}, not {shown(node)}"
+        title = f"a mapping ({schema['title']})" if schema["type"] == "object" else schema["title"]
+        summary = f"{where}expected {title}, not {shown(node)}"
         if why:
             summary += f": {why}"
         detail = f"Write it as: {_written(schema['examples'][0])}" if "examples" in schema else ""
@@ -143,7 +162,7 @@ class Shape:
             detail = f"Write {'{}' if schema['type'] == 'object' else '[]'} for an empty one, or leave the key out."
         if "string" in schema["type"] and isinstance(node.value, (int, float)):
             detail = "Numbers and booleans that are meant as text need quotes."
-        self._report.error(node.source, summary, detail, path)
+        self._error(node.source, summary, detail, path)
 
 
 def shown(node: Node) -> str:
