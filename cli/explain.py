@@ -1,0 +1,84 @@
+"""WORKSTATION: what an event of the datapath means in the words of the manifest: who, why, and which line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+
+from cli.render.words import Words
+from state.cluster import Cluster
+from state.kernel_bpf import Event
+from state.policy import parties
+from state.policy.compiler import rule_sources
+from state.policy.engine import Engine
+from state.policy.rules import BUILT_IN, DEFAULT_DENY
+from state.problem import Source
+
+POLICY = frozenset({"denied by rule", "denied by default"})
+PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMP", 132: "SCTP"}
+
+
+@dataclass(frozen=True)
+class Why:
+    """The reason in a sentence, and the lines of the manifest that decided."""
+
+    sentence: str
+    rules: tuple[Source, ...] = ()
+
+
+class Explainer:
+    """Events of one cluster's hosts, explained."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._words = Words((), cluster)
+        self._engine = Engine(cluster)
+
+    def name(self, address: str) -> str:
+        """Who has an address: `namespace/name`, a host's name, or the address itself."""
+        return parties.at(self._cluster, ip_address(address)).name
+
+    def labels(self, identity: int) -> str:
+        """The labels of an identity."""
+        return self._words.identity(identity)
+
+    def why(self, event: Event, host: str) -> Why:
+        """Why the datapath of `host` decided as it did."""
+        passed = event.type != "drop"
+        if not passed and event.reason not in POLICY:
+            return Why(event.reason)
+        if event.rule in self._places:
+            place = self._places[event.rule]
+            return Why(f"{'allowed' if passed else 'denied'} by {place}", (place,))
+        if event.rule == DEFAULT_DENY and not passed:
+            return self._isolated(event, host)
+        if event.rule in BUILT_IN and event.rule != DEFAULT_DENY:
+            return Why(BUILT_IN[event.rule])
+        if passed:
+            return Why(f"no policy isolates {self.subject(event, host)} for {event.direction}")
+        return Why(f"denied by a rule that this manifest does not have (rule {event.rule})")
+
+    def subject(self, event: Event, host: str) -> str:
+        """The endpoint whose policy decided."""
+        found = self._endpoints.get((host, event.endpoint))
+        return found or f"endpoint {event.endpoint} of {host}"
+
+    def _isolated(self, event: Event, host: str) -> Why:
+        identity = event.source_identity if event.direction == "egress" else event.destination_identity
+        subject = self.subject(event, host)
+        if identity not in self._cluster.identities:
+            return Why(f"no rule matched; {subject} is isolated")
+        sections, _ = self._engine.selecting(identity, event.direction)
+        places = tuple(dict.fromkeys(section.source for section in sections if section.isolates))
+        named = ", ".join(str(Source(place.file, place.line)) for place in places)
+        return Why(f"no rule matched; {subject} is isolated for {event.direction} by {named}", places)
+
+    @cached_property
+    def _places(self) -> Mapping[int, Source]:
+        return {number: Source(place.file, place.line) for number, place in rule_sources(self._cluster).items()}
+
+    @cached_property
+    def _endpoints(self) -> Mapping[tuple[str, int], str]:
+        return {(endpoint.host, endpoint.id): key for key, endpoint in self._cluster.endpoints.items()}
