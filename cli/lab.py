@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Optional
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Optional, Union
 
 import typer
 
@@ -12,6 +13,7 @@ from cli.options import Folder, Format
 
 if TYPE_CHECKING:
     from inventory.lab.record import Lab
+    from state.cluster import Cluster
     from state.manifest import Manifest
 
 app = typer.Typer(
@@ -34,7 +36,7 @@ def up(folder: Folder) -> None:
     lab, booted = power.up(folder, _manifest(folder))
     for name, machine in sorted(lab.wiring.hosts.items()):
         print(f"{name:<20} {machine.ssh_address:<24} {'booted' if name in booted else 'was up already'}")
-    print(f"The lab {lab.name} is up. Reach its hosts with --lab; take it down with: netctl lab down {folder}", file=sys.stderr)
+    print(f"The lab {lab.name} is up. Use it with --lab; end it with: netctl lab down {folder}", file=sys.stderr)
 
 
 @app.command()
@@ -56,16 +58,16 @@ def list_(format: Format = "text") -> None:
     """Show the labs on this machine, their hosts, and what runs."""
     from inventory.lab import record
 
-    labs = [_describe(name, record.read(name)) for name in record.names()]
+    labs = {name: record.read(name) for name in record.names()}
     if format == "json":
         import json
 
-        print(json.dumps({"format_version": "1.0", "labs": labs}, indent=2))
+        print(json.dumps({"format_version": "1.0", "labs": [_describe(*item) for item in labs.items()]}, indent=2))
         return
-    for lab in labs:
-        print(f"{lab['name']}  {lab['state']}  {lab['folder']}")
-        for host in lab["hosts"]:
-            print(f"  {host['name']:<20} {host['state']:<4} {' '.join(host['addresses'])}")
+    for name, lab in labs.items():
+        print(f"{name}  {_state(lab)}  {lab.folder if lab else ''}".rstrip())
+        for host, machine in sorted(lab.wiring.hosts.items()) if lab else ():
+            print(f"  {host:<20} {_power(lab, host):<4} {' '.join(machine.addresses)}")
     if not labs:
         print("No labs are up.", file=sys.stderr)
 
@@ -81,7 +83,7 @@ def exec_(
 
     lab = record.find(folder)
     host, netns = entry.endpoint(_manifest(folder), place) if "/" in place else (place, "")
-    _become(entry.command(lab, host, words or ["/bin/bash"], netns), entry.environment())
+    _become(entry.command(lab, host, _command(words) or ["/bin/bash"], netns), entry.environment())
 
 
 @app.command(context_settings=COMMAND)
@@ -89,7 +91,7 @@ def ssh(folder: Folder, host: Host, words: Words = None) -> None:
     """Log in to a host with OpenSSH, over the lab's network."""
     from inventory.lab import entry, record
 
-    _become(entry.ssh(record.find(folder), host, words or []), dict(os.environ))
+    _become(entry.ssh(record.find(folder), host, _command(words)), dict(os.environ))
 
 
 @app.command()
@@ -105,20 +107,39 @@ def power(
     print(f"{host} is {'off' if action == 'off' else 'up'}")
 
 
-def _manifest(folder: Folder) -> Manifest:
-    from schemas import load
+def _manifest(folder: Path) -> Union[Manifest, Cluster]:
+    """The manifest, with its numbers where the lock file fits: the lab can do without, and without host keys."""
+    from schemas import load, load_cluster
+    from state.problem import ManifestError
 
-    return load(folder)
+    try:
+        return load_cluster(folder, require_host_keys=False)[0]
+    except ManifestError:
+        return load(folder, require_host_keys=False)[0]
 
 
 def _describe(name: str, lab: Optional[Lab]) -> dict[str, object]:
-    if lab is None:
-        return {"name": name, "folder": "", "state": "broken", "hosts": []}
     hosts = [
-        {"name": host, "state": "up" if lab.init(host) else "off", "addresses": list(machine.addresses)}
-        for host, machine in sorted(lab.wiring.hosts.items())
+        {"name": host, "state": _power(lab, host), "addresses": list(machine.addresses)}
+        for host, machine in (sorted(lab.wiring.hosts.items()) if lab else ())
     ]
-    return {"name": name, "folder": lab.folder, "state": "up" if lab.anchor() else "dead", "hosts": hosts}
+    return {"name": name, "folder": lab.folder if lab else "", "state": _state(lab), "hosts": hosts}
+
+
+def _state(lab: Optional[Lab]) -> str:
+    """`up`; `dead` where it was killed; `broken` where not even its record is left. `lab down` removes them all."""
+    if lab is None:
+        return "broken"
+    return "up" if lab.anchor() else "dead"
+
+
+def _power(lab: Optional[Lab], host: str) -> str:
+    return "up" if lab and lab.init(host) else "off"
+
+
+def _command(words: Optional[list[str]]) -> list[str]:
+    """The command as typed, without the `--` in front of it."""
+    return words[1:] if words and words[0] == "--" else words or []
 
 
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:

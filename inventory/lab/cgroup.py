@@ -1,7 +1,7 @@
 """WORKSTATION: the lab's processes, as the kernel keeps them: every process of a lab is in the lab's cgroup.
 
-Nothing is remembered by process id. Who belongs to a lab is read from its cgroup, and ending them is one write there, so
-that a recycled id is never killed and a crash loses nobody.
+Nothing is remembered by process id. Who belongs to a lab is read from its cgroup, and ending them is one write there,
+so that a recycled id is never killed and a crash loses nobody.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ def processes(group: Path) -> list[int]:
 
 
 def end(group: Path) -> None:
-    """Kill every process in a cgroup and below it, wait until they are gone, and remove the cgroup. Absent is success."""
+    """Kill every process in a cgroup and below it, wait until they are gone, remove the cgroup. Absent is success."""
     if not group.is_dir():
         return
     try:
         (group / "cgroup.kill").write_text("1")
-        _wait_until_empty(group)
+        wait_until_empty(group)
     except FileNotFoundError:
         if group.is_dir():
             raise NetctlError.of(
@@ -90,7 +90,8 @@ def end(group: Path) -> None:
     _remove(group)
 
 
-def _wait_until_empty(group: Path) -> None:
+def wait_until_empty(group: Path) -> None:
+    """Wait until no process is left in a cgroup or below it."""
     deadline = time.monotonic() + PATIENCE
     with (group / "cgroup.events").open() as events:
         poll = select.poll()
@@ -108,15 +109,10 @@ def _wait_until_empty(group: Path) -> None:
 def _remove(group: Path) -> None:
     """Remove a cgroup and all below it. The kernel may need a moment after the last process has gone."""
     deadline = time.monotonic() + PATIENCE
-    for folder, _, _ in os.walk(group, topdown=False):
-        while True:
-            try:
+    while group.is_dir():
+        for folder, _, _ in os.walk(group, topdown=False):
+            with contextlib.suppress(OSError):
                 Path(folder).rmdir()
-            except FileNotFoundError:
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.002)
-            else:
-                break
+        if time.monotonic() > deadline:
+            raise NetctlError.of(f"cannot remove the cgroup {group}", "Remove what was mounted or attached to it.")
+        time.sleep(0.001)

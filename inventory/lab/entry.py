@@ -1,4 +1,4 @@
-"""WORKSTATION: into the lab's machines: by SSH, as netctl does, and by their namespaces, as somebody at the console would."""
+"""WORKSTATION: into the lab's machines: by SSH, as netctl does, and by their namespaces, as from the console."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Union
 
 from inventory.lab import cgroup, record
 from inventory.lab.record import Lab
@@ -45,7 +45,7 @@ def reach(folder: str | os.PathLike[str]) -> Mapping[str, Target]:
 
 
 def underlays(folder: str | os.PathLike[str]) -> Mapping[str, Underlay]:
-    """Which addresses each host of the lab has between the hosts: where the manifest has only a name, what the lab chose."""
+    """The addresses each host of the lab has between the hosts: what the lab chose where the manifest has none."""
     from ipaddress import IPv4Interface, IPv6Interface
 
     found: dict[str, Underlay] = {}
@@ -57,12 +57,22 @@ def underlays(folder: str | os.PathLike[str]) -> Mapping[str, Underlay]:
 
 
 def run(
-    folder: str | os.PathLike[str], place: str, words: Sequence[str], netns: str = "", **options: Any
-) -> subprocess.CompletedProcess[Any]:
-    """`subprocess.run` on a machine of the lab (a host's name, or `world`), in one of its network namespaces if `netns`."""
-    lab = record.find(folder)
-    options = {"env": environment(), **options}
-    return subprocess.run(command(lab, place, words, netns), **options)
+    folder: str | os.PathLike[str],
+    place: str,
+    words: Sequence[str],
+    *,
+    netns: str = "",
+    stdin: str = "",
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command on a machine of the lab (a host's name, or `world`), or in a network namespace of it.
+
+    What it wrote is in the result, as text; its exit status is not looked at.
+    """
+    enter = command(record.find(folder), place, words, netns)
+    return subprocess.run(
+        enter, env=environment(), input=stdin, timeout=timeout, capture_output=True, text=True, check=False
+    )
 
 
 def command(lab: Lab, machine: str, words: Sequence[str], netns: str = "") -> list[str]:
@@ -78,8 +88,8 @@ def command(lab: Lab, machine: str, words: Sequence[str], netns: str = "") -> li
         lab.world()
         raise NetctlError.of(f"{machine} is off", f"Boot it: netctl lab power {lab.folder} {machine} on", machine)
     if netns and not Path(f"/proc/{process}/root/run/netns/{netns}").exists():
-        why = f"{machine} has no network namespace {netns} yet."
-        raise NetctlError.of(f"{why[:-1]}", "netctl makes it when it applies: netctl apply --lab", f"host {machine}")
+        how = f"netctl makes it when it applies: netctl apply --lab {lab.folder}"
+        raise NetctlError.of(f"{machine} has no network namespace {netns} yet", how, f"host {machine}")
     inside = ["ip", "netns", "exec", netns, *words] if netns else list(words)
     group = cgroup.of_machine(lab.name, machine)
     join = 'echo $$ >"$1" && shift && exec "$@"'

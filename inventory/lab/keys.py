@@ -27,10 +27,8 @@ def ssh_config(home: Path, identity: Path, hosts: Iterable[Machine], host_keys: 
     hosts = list(hosts)
     known = "".join(f"{machine.name} {host_keys[machine.name]}\n" for machine in hosts)
     (home / "known_hosts").write_text(known)
-    entries = [
-        f"Host {machine.name}\n HostName {machine.ssh_address}\n Port {machine.ssh_port}\n HostKeyAlias {machine.name}\n"
-        for machine in hosts
-    ]
+    entry = "Host {0}\n HostName {1}\n Port {2}\n HostKeyAlias {0}\n"
+    entries = [entry.format(machine.name, machine.ssh_address, machine.ssh_port) for machine in hosts]
     everyone = {
         "User": "root",
         "IdentityFile": identity,

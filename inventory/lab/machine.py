@@ -1,12 +1,12 @@
-"""WORKSTATION: boots machines. Runs as a process of its own, with the standard library alone: `python -I -S machine.py`.
+"""WORKSTATION: boots machines, as a process of its own with the standard library alone: `python -I -S machine.py`.
 
-Standard input is a JSON order: {cgroup, disks, anchor, machines: [{name, cgroup, device, mac, port, network, sysctls,
-files, hidden, init}]}; standard output the answer: {machines: {name: problem or empty text}}.
+Standard input is a JSON order: {cgroup, disks, anchor, machines: [{name, cgroup, device, mac, network, sysctls, files,
+hidden, init, ignoreChildren}]}; standard output the answer: {machines: {name: problem or empty text}}.
 
-The anchor is the lab's first process: number 1 of a process namespace that holds all machines, so that all end with it. Its
-mount namespace holds the machines' disks (a tmpfs), its network namespace the switch they are plugged into.
-Every machine has its own mount, process, network, UTS, IPC and cgroup namespaces. Its root is an overlay over this
-machine's root file system, so that it finds the same programs, writes wherever it likes, and changes nothing here.
+The anchor is the lab's first process: number 1 of a process namespace that holds all machines, so that all end with it.
+Its mount namespace holds the machines' disks (a tmpfs), its network namespace the switch they are plugged into. Every
+machine has its own mount, process, network, UTS, IPC and cgroup namespaces. Its root is an overlay over this machine's
+root file system, so that it finds the same programs, writes wherever it likes, and changes nothing here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import struct
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
-from typing import Any, NoReturn, Optional
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
 NOSUID, NODEV, NOEXEC, RDONLY, REMOUNT, BIND, REC, PRIVATE, SLAVE = 2, 4, 8, 1, 32, 4096, 16384, 1 << 18, 1 << 19
@@ -70,10 +71,10 @@ def _start_anchor(disks: str) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # survives exec: orphans that come to us vanish when they end
         os.setsid()
         _silence()
-        os.execv("/bin/sleep", [f"netctl-lab {os.path.basename(disks)}", "infinity"])
+        os.execv("/bin/sleep", [f"netctl-lab {Path(disks).name}", "infinity"])
     with contextlib.suppress(FileNotFoundError):
         write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
-    _ip("link set lo up\nlink add switch type bridge stp_state 0 forward_delay 0 mcast_snooping 0\nlink set switch up\n")
+    _ip("link add switch type bridge stp_state 0 forward_delay 0 mcast_snooping 0\nlink set switch up\n")
 
 
 def _conceive(machine: Mapping[str, Any], disks: str) -> tuple[socket.socket, int]:
@@ -85,7 +86,7 @@ def _conceive(machine: Mapping[str, Any], disks: str) -> tuple[socket.socket, in
         theirs.close()
         return ours, child
     ours.close()
-    with Reporting(theirs):
+    with _reporting(theirs):
         _join(machine["cgroup"])
         _check(LIBC.unshare(NEWNS | NEWNET | NEWUTS | NEWIPC | NEWPID | NEWCGROUP), "make namespaces")
         if os.fork() == 0:
@@ -94,7 +95,7 @@ def _conceive(machine: Mapping[str, Any], disks: str) -> tuple[socket.socket, in
 
 
 def _live(machine: Mapping[str, Any], disk: str, line: socket.socket) -> NoReturn:
-    with Reporting(line):
+    with _reporting(line):
         line.send(b"born")
         os.setsid()
         os.umask(0o022)
@@ -144,19 +145,20 @@ def _make_root(machine: Mapping[str, Any], disk: str) -> None:
     """Build the machine's root file system and move into it."""
     mount("", "/", "", PRIVATE | REC)
     new = f"{disk}/root"
-    if not os.path.isdir(disk):
+    if not Path(disk).is_dir():
         _format(disk, machine)
-    os.makedirs(new, exist_ok=True)
+    _folder(new)
     _overlay("/", new, f"{disk}/root-layers")
     for point in _mount_points():
         _carry_over(point, new + point, f"{disk}/layers/{point[1:].replace('/', '-')}")
     mount("proc", f"{new}/proc", "proc", NOSUID | NODEV | NOEXEC)
-    _own_boot_id(f"{new}/proc/sys/kernel/random/boot_id", disk)
+    Path(disk, "boot_id").write_text(f"{uuid.uuid4()}\n")
+    mount(f"{disk}/boot_id", f"{new}/proc/sys/kernel/random/boot_id", "", BIND)
     _mount_sys(f"{new}/sys")
     _mount_dev(f"{new}/dev")
     mount("tmpfs", f"{new}/run", "tmpfs", NOSUID | NODEV, "mode=0755")
     for folder in ("run/sshd", "run/lock"):
-        os.mkdir(f"{new}/{folder}")
+        _folder(f"{new}/{folder}")
     mount("tmpfs", f"{new}/tmp", "tmpfs", NOSUID | NODEV, "mode=1777")
     mount(f"{disk}/home", f"{new}/root", "", BIND)
     os.chdir(new)
@@ -166,26 +168,27 @@ def _make_root(machine: Mapping[str, Any], disk: str) -> None:
 
 
 def _format(disk: str, machine: Mapping[str, Any]) -> None:
-    """A new disk: the files that make this machine differ from ours. Written last to its name: there whole or not at all."""
+    """A new disk: the files that make this machine differ from ours. It is there whole, or not at all."""
     fresh = f"{disk}.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    os.makedirs(f"{fresh}/home", 0o700)
-    upper = f"{fresh}/root-layers/upper"
-    os.makedirs(upper)
+    upper = _folder(f"{fresh}/root-layers/upper")
+    home = _folder(f"{fresh}/home")
+    home.chmod(0o700)
     for name, (mode, text) in machine["files"].items():
-        path = f"{fresh}/home/{name[6:]}" if name.startswith("/root/") else upper + name
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "x", opener=lambda file, flags: os.open(file, flags, mode)) as file:  # noqa: B023
-            file.write(text)
+        path = home / name[len("/root/") :] if name.startswith("/root/") else upper / name[1:]
+        _folder(path.parent)
+        path.touch(mode)
+        path.write_text(text)
     for name in machine["hidden"]:
-        if os.path.exists(name):
-            os.makedirs(os.path.dirname(upper + name), exist_ok=True)
-            os.mknod(upper + name, stat.S_IFCHR, 0)  # a whiteout: what is there on our disk is not on this one
-    os.rename(fresh, disk)
+        if Path(name).exists():
+            path = upper / name[1:]
+            _folder(path.parent)
+            os.mknod(path, stat.S_IFCHR, 0)  # a whiteout: what is there on our disk is not on this one
+    Path(fresh).rename(disk)
 
 
 def _mount_points() -> list[str]:
-    """Where other file systems are mounted on this machine, outermost first, but for those the machine has of its own."""
+    """Where else something is mounted on this machine, outermost first, but for what the new one has of its own."""
     points: list[str] = []
     with open("/proc/self/mountinfo") as mounts:
         for line in mounts:
@@ -197,7 +200,7 @@ def _mount_points() -> list[str]:
 
 def _carry_over(point: str, target: str, layers: str) -> None:
     """Show a file system of this machine to the new one: with a layer of its own above it, or read-only."""
-    if os.path.isdir(point):
+    if Path(point).is_dir():
         with contextlib.suppress(OSError):
             _overlay(point, target, layers)
             return
@@ -208,17 +211,11 @@ def _carry_over(point: str, target: str, layers: str) -> None:
 
 def _overlay(lower: str, target: str, layers: str) -> None:
     for folder in ("upper", "work"):
-        os.makedirs(f"{layers}/{folder}", exist_ok=True)
+        _folder(f"{layers}/{folder}")
     if lower != "/":
         shutil.copystat(lower, f"{layers}/upper")
     options = f"lowerdir={lower},upperdir={layers}/upper,workdir={layers}/work,index=off"
     mount("overlay", target, "overlay", 0, options)
-
-
-def _own_boot_id(target: str, disk: str) -> None:
-    with open(f"{disk}/boot_id", "w") as file:
-        file.write(f"{uuid.uuid4()}\n")
-    mount(f"{disk}/boot_id", target, "", BIND)
 
 
 def _mount_sys(target: str) -> None:
@@ -235,15 +232,15 @@ def _mount_dev(target: str) -> None:
     numbers = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
     os.umask(0)
     for name, (major, minor) in {**numbers, "net/tun": (10, 200), "kmsg": (1, 11)}.items():
-        os.makedirs(os.path.dirname(f"{target}/{name}"), exist_ok=True)
+        _folder(Path(target, name).parent)
         os.mknod(f"{target}/{name}", stat.S_IFCHR | 0o666, os.makedev(major, minor))
     os.umask(0o022)
     for folder, kind, options in (("pts", "devpts", "newinstance,ptmxmode=0666,mode=620,gid=5"), ("shm", "tmpfs", "")):
-        os.mkdir(f"{target}/{folder}")
+        _folder(f"{target}/{folder}")
         mount(kind, f"{target}/{folder}", kind, NOSUID | NOEXEC, options)
     links = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1"}
     for name, destination in {**links, "stderr": "/proc/self/fd/2"}.items():
-        os.symlink(destination, f"{target}/{name}")
+        Path(target, name).symlink_to(destination)
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
@@ -253,13 +250,19 @@ def mount(source: str, target: str, kind: str, flags: int = 0, options: str = ""
 
 
 def write(path: str, text: str) -> None:
-    """Write a file that the kernel keeps."""
-    with open(path, "w") as file:
+    """Write to a file that is there: one of those the kernel keeps."""
+    with open(path, "r+") as file:
         file.write(text)
 
 
+def _folder(path: str | Path) -> Path:
+    """The folder at that path, made if it is missing, with those above it."""
+    Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
 def _join(cgroup: str) -> None:
-    os.makedirs(cgroup, exist_ok=True)
+    _folder(cgroup)
     write(f"{cgroup}/cgroup.procs", "0")
 
 
@@ -281,19 +284,15 @@ def _check(result: int, what: str) -> None:
         raise OSError(number, f"cannot {what}: {os.strerror(number)}")
 
 
-class Reporting:
-    """What fails inside is said through the line, and ends the process."""
-
-    def __init__(self, line: socket.socket) -> None:
-        self.line = line
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Optional[type], error: Optional[BaseException], _: object) -> None:
-        if error is not None:
-            with contextlib.suppress(OSError):
-                self.line.send(str(getattr(error, "strerror", None) or repr(error)).encode()[:4000])
-            os._exit(1)
+@contextlib.contextmanager
+def _reporting(line: socket.socket) -> Generator[None]:
+    """What the kernel refuses inside is said through the line, and ends the process."""
+    try:
+        yield
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            line.send((error.strerror or str(error)).encode()[:4000])
+        os._exit(1)
 
 
 if __name__ == "__main__":

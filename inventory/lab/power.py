@@ -129,7 +129,8 @@ def _boot(lab: Lab, machines: list[Machine]) -> frozenset[str]:
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise NetctlError.of("the lab does not start", f"{reason}\nRemove what is left of it: netctl lab down {lab.name}")
+        remedy = f"Remove what is left of it: netctl lab down {lab.name}"
+        raise NetctlError.of("the lab does not start", f"{reason}\n{remedy}")
     answers: dict[str, str] = json.loads(done.stdout)["machines"]
     problems = [*_complaints(answers), *_silent(lab, [item for item in machines if not answers[item.name]])]
     if problems:

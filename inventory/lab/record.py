@@ -1,7 +1,7 @@
 """WORKSTATION: what is written down of a lab: its wiring and its keys. Whether something runs is asked of the kernel.
 
-A lab's folder is /run/netctl-lab/NAME; NAME is the cluster's name and a digest of the manifest's absolute path, so that the
-labs of two checkouts, or of two manifests with one cluster name, do not meet.
+A lab's folder is /run/netctl-lab/NAME; NAME is the cluster's name and a digest of the manifest's absolute path, so
+that the labs of two checkouts, or of two manifests with one cluster name, do not meet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def find(folder: str | os.PathLike[str]) -> Lab:
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[Path]:
+def locked(name: str) -> Generator[Path]:
     """Be the only one who changes this lab, and give its folder, which is made if it is missing."""
     home = BASE / name
     while True:

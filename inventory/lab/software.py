@@ -1,4 +1,4 @@
-"""WORKSTATION: what a machine of the lab finds when it boots: its files, its network settings, the programs it needs."""
+"""WORKSTATION: what a machine of the lab finds when it boots: its files, its network settings, its programs."""
 
 from __future__ import annotations
 
@@ -90,8 +90,9 @@ def network(machine: Machine) -> list[tuple[str, str]]:
     """The machine's addresses and routes: options of `ip`, and the commands it reads with them."""
     device = machine.device
     lines = ["link set lo up", f"link set {device} up"]
-    for address in machine.addresses:
-        lines.append(f"address add {address} dev {device}" + (" nodad" if ":" in address else ""))
+    lines += [
+        f"address add {address} dev {device}{' nodad' if ':' in address else ''}" for address in machine.addresses
+    ]
     lines += [f"route add default via {gateway} dev {device}" for gateway in machine.gateways]
     lines += [f"route add {route} dev {device} table {MARK}" for route in machine.routes]
     batches = [("", "".join(line + "\n" for line in lines))]

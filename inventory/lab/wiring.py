@@ -1,10 +1,11 @@
 """WORKSTATION: who gets which address in the lab, and which addresses the world has. Pure: from the manifest alone.
 
-The lab is one Ethernet segment. Hosts stand on it with the addresses the manifest gives them; a host that has no address
-of a family (its `address` is a name, or it has no IPv6) gets one that the lab chooses. Addresses that lie in one /24 (/64)
-are neighbours; `world` has one more address in each such network, is everybody's default gateway, routes between them, and
-holds every outside address that an assertion names. It knows nothing of the endpoints' ranges: what leaves them must be
-masqueraded to be answered. Only what carries the mark 0x6e finds its way from the world to an endpoint's host.
+The lab is one Ethernet segment. Hosts stand on it with the addresses the manifest gives them; a host that has no
+address of a family (its `address` is a name, or it has no IPv6) gets one that the lab chooses. Addresses that lie in
+one /24 (/64) are neighbours; `world` has one more address in each such network, is everybody's default gateway, routes
+between them, and holds every outside address that an assertion names. It knows nothing of the endpoints' ranges: what
+leaves them must be masqueraded to be answered. Only what carries the mark 0x6e finds its way from the world to an
+endpoint's host.
 """
 
 from __future__ import annotations
@@ -129,8 +130,11 @@ def _choose(
 
 
 def _in_use(network: Range, used: Iterable[Address], ranges: Iterable[Range]) -> bool:
-    overlaps = (item.version == network.version and network.overlaps(item) for item in ranges)  # type: ignore[arg-type]
-    return any(overlaps) or any(_within(address, [network]) for address in used)
+    return _overlaps(network, ranges) or any(_within(address, [network]) for address in used)
+
+
+def _overlaps(network: Range, ranges: Iterable[Range]) -> bool:
+    return any(network[0] in item or item[0] in network for item in ranges if item.version == network.version)
 
 
 def _networks(addresses: Iterable[Address], ranges: list[Range]) -> dict[Address, Range]:
@@ -146,7 +150,7 @@ def _neighbourhoods(address: Address, ranges: list[Range]) -> Iterator[Range]:
     """The /24 or /64 of an address, or the widest smaller network that leaves the endpoints' ranges alone."""
     for length in range(NEIGHBOURS[address.version], address.max_prefixlen + 1):
         network = ipaddress.ip_network((address, length), strict=False)
-        if not any(item.version == network.version and network.overlaps(item) for item in ranges):  # type: ignore[arg-type]
+        if not _overlaps(network, ranges):
             yield network
 
 
@@ -183,7 +187,8 @@ def _mac(cluster: str, name: str) -> str:
 
 
 def _routes(manifest: Union[Manifest, Cluster], addresses: Mapping[str, tuple[Address, ...]]) -> Iterator[str]:
-    for name, host in sorted(manifest.hosts.items()):
+    for name in sorted(addresses):
+        host: Union[Host, HostEntry] = manifest.hosts[name]
         for network in (host.slice_ipv4, host.slice_ipv6):
             if network is not None:
                 via = next(address for address in addresses[name] if address.version == network.version)
