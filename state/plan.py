@@ -6,11 +6,12 @@ carries every change with its complete before, so whether it still fits a host i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
-from state import wire
+from state import naming, wire
+from state.carried import replacements, with_carried
 from state.change import Change, Found, Wanted, diff, fingerprint
 from state.cluster import Cluster
 from state.facts import Facts, Scope
@@ -75,6 +76,10 @@ class Plan:
         """The changes of all hosts."""
         return [change for host in self.hosts for change in host.changes]
 
+    def only(self, hosts: Collection[str]) -> Plan:
+        """The part of the plan for these hosts."""
+        return replace(self, hosts=tuple(host for host in self.hosts if host.host in hosts))
+
 
 def scope(cluster: Cluster, name: str) -> Scope:
     """What the agent on a host needs to know of the manifest to look around."""
@@ -89,18 +94,31 @@ def scope(cluster: Cluster, name: str) -> Scope:
         tunnel_port=cluster.network.port if cluster.network.mode == "overlay" else 0,
         slice_ipv4=host.slice_ipv4,
         slice_ipv6=host.slice_ipv6,
+        devices={endpoint.netns: naming.device(endpoint) for endpoint in cluster.endpoints_on(name)},
     )
 
 
-def observation(kinds: Kinds, body: Mapping[str, Any], facts: Optional[Facts] = None) -> Observation:
-    """What an agent's reply says; a reply without facts leaves `facts` as they were."""
-    found: dict[str, dict[str, Found[Any]]] = {}
+def observation(kinds: Kinds, body: Mapping[str, Any], expected: Optional[Observed] = None) -> Observation:
+    """What an agent's reply says. Of bulk kinds that it only names as the same, the values are the `expected` ones."""
+    found: dict[str, Mapping[str, Found[Any]]] = {}
     for kind in kinds:
-        values = body["observed"].get(kind.name, {})
+        if kind.name in body.get("same", ()):
+            found[kind.name] = (expected or {})[kind.name]
+            continue
         found[kind.name] = {
-            address: Found(wire.load(kind.value, item["value"]), item["owned"]) for address, item in values.items()
+            address: Found(wire.load(kind.value, item["value"]), item["owned"])
+            for address, item in body["observed"].get(kind.name, {}).items()
         }
-    return Observation(wire.load(Facts, body["facts"]) if facts is None or "facts" in body else facts, found)
+    return Observation(wire.load(Facts, body["facts"]), found)
+
+
+def expected(kinds: Kinds, cluster: Cluster, host: str, facts: Facts) -> Observed:
+    """What a host that is as the manifest says has in its large tables."""
+    return {
+        kind.name: {address: Found(wanted.value) for address, wanted in kind.desired(cluster, host, facts).items()}
+        for kind in kinds
+        if kind.bulk
+    }
 
 
 def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> HostPlan:
@@ -109,38 +127,31 @@ def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> Ho
     made = _compare(kinds, host, desired, seen)
     absent = tuple(Problem(sentence, "", f"host {host}") for sentence in seen.facts.missing)
     warnings = tuple(Problem(sentence, "", f"host {host}", severity="warning") for sentence in seen.facts.warnings)
+    warnings += tuple(notice for kind in kinds for notice in kind.notices(cluster, host, seen.facts))
     return replace(made, pending=tuple(pending(cluster, host, seen.facts)), problems=absent + warnings + made.problems)
 
 
 def for_removal(kinds: Kinds, host: str, seen: Observation) -> HostPlan:
-    """What removes everything that is netctl's from the host."""
+    """What removes everything that is netctl's from the host. What is lasting is restored, not removed."""
     return _compare(kinds, host, {}, seen)
 
 
 def _compare(kinds: Kinds, host: str, desired: Mapping[str, Mapping[str, Wanted[Any]]], seen: Observation) -> HostPlan:
     changes: list[Change] = []
     problems: list[Problem] = []
+    replaced: frozenset[tuple[str, str]] = frozenset()
     unchanged = 0
     for kind in kinds:
         wanted, found = desired.get(kind.name, {}), seen.found.get(kind.name, {})
-        difference = diff(kind.name, wanted, found, kind.fixed)
+        if kind.lasting:
+            found = {address: item for address, item in found.items() if address in wanted}
+        difference = with_carried(kind, diff(kind.name, wanted, found, kind.fixed), wanted, found, replaced)
+        replaced |= replacements(difference)
         changes += difference.changes
         problems += difference.obstacles
         touched = {change.address for change in difference.changes}
         unchanged += sum(address not in touched and found[address].owned for address in wanted.keys() & found.keys())
     return HostPlan(host, tuple(changes), unchanged, problems=tuple(problems))
-
-
-def moved(plan: HostPlan, seen: Observation) -> list[Problem]:
-    """What is no longer as it was when the plan was made, of what the plan touches."""
-    found: list[Problem] = []
-    for change in plan.changes:
-        now = seen.found.get(change.kind, {}).get(change.address)
-        if (now is None) != (change.before is None) or (now is not None and now.value != change.before):
-            was, is_now = ("absent" if value is None else "there" for value in (change.before, now))
-            how = "it has changed since" if was == is_now else f"it was {was} and is {is_now} now"
-            found.append(Problem(f"{change.kind} {change.address}: {how}", "", f"host {plan.host}", change.source))
-    return found
 
 
 def dump(plan: Plan) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class _Host:
 
     def __call__(self) -> Any:
         if self._kernel is None:
-            self._kernel = import_module("state.host.linux").Linux()
+            self._kernel = import_module("state.host.linux").LinuxKernel()
         return self._kernel
 
 

@@ -174,10 +174,9 @@ def _translation(expression: Sequence[Any]) -> Optional[Translation]:
     return found if device["match"]["right"] == _OWN_DEVICES and verdict == {"masquerade": None} else None
 
 
-def _networks(right: Any) -> list[_Network]:
+def _networks(right: Union[str, Mapping[str, Any]]) -> list[_Network]:
     """What nft shows of a set of networks: prefixes, ranges and addresses, or one of them alone."""
-    alone = isinstance(right, str) or "set" not in right
-    items: list[Any] = [right] if alone else right["set"]
+    items: list[Any] = [right] if isinstance(right, str) else right.get("set", [right])
     found: list[_Network] = []
     for item in items:
         if isinstance(item, str):

@@ -1,0 +1,36 @@
+"""BOTH SIDES: what the kernel takes away together with what carries it, as changes of a plan. Pure.
+
+A route goes with its device. Where a plan replaces the device, the route, right as it is, must be replaced too:
+otherwise it would be missing when the plan has been carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from state.change import Action, Change, Difference, Found, Wanted
+from state.kinds.kind import Kind
+
+
+def with_carried(
+    kind: Kind[Any],
+    difference: Difference,
+    desired: Mapping[str, Wanted[Any]],
+    observed: Mapping[str, Found[Any]],
+    replaced: frozenset[tuple[str, str]],
+) -> Difference:
+    """The difference, and a replacement of everything that rests on what is `replaced` (kind and address)."""
+    if not replaced:
+        return difference
+    changes = {change.address: change for change in difference.changes}
+    for address, wanted in desired.items():
+        found = observed.get(address)
+        if found is not None and found.owned and not replaced.isdisjoint(kind.rests_on(address, found.value)):
+            changes[address] = Change(kind.name, address, Action.REPLACE, found.value, wanted.value, wanted.source)
+    return Difference(tuple(change for _, change in sorted(changes.items())), difference.obstacles)
+
+
+def replacements(difference: Difference) -> set[tuple[str, str]]:
+    """Kind and address of everything that goes and comes back."""
+    return {(change.kind, change.address) for change in difference.changes if change.action is Action.REPLACE}
