@@ -23,10 +23,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from cli.render.words import Words
+from cli.result import Result
 from state import wire
 from state.change import Action, Change, summary
 from state.plan import FORMAT_VERSION, Plan
-from state.problem import Problem, Source
+from state.problem import Problem, Source, errors
 
 ACTIONS = {
     Action.CREATE: ["create"],
@@ -102,3 +103,29 @@ def _change(host: str, change: Change, words: Words) -> dict[str, Any]:
 def _problems(plan: Plan) -> Iterator[tuple[Optional[str], Problem]]:
     yield from ((None, item) for item in plan.warnings)
     yield from ((host.host, item) for host in plan.hosts for item in host.problems)
+
+
+def result(result: Result) -> dict[str, Any]:
+    """What came of applying a plan: each host's `outcome` (see `cli.result`), changes done and left; the summary."""
+    add, change, destroy = summary(result.done)
+    return {
+        "format_version": FORMAT_VERSION,
+        "cluster": result.cluster,
+        "hosts": [
+            {
+                "host": host.host,
+                "outcome": host.outcome,
+                "done": [_named(change) for change in host.done],
+                "left": [_named(change) for change in host.left],
+                "exit_code": host.exit_code,
+            }
+            for host in result.hosts
+        ],
+        "summary": {"add": add, "change": change, "destroy": destroy},
+        "errors": [problem(item, host.host) for host in result.hosts for item in errors(host.problems)],
+        "interrupted": result.interrupted,
+    }
+
+
+def _named(change: Change) -> dict[str, Any]:
+    return {"kind": change.kind, "address": change.address, "actions": ACTIONS[change.action]}

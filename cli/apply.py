@@ -1,0 +1,51 @@
+"""WORKSTATION: `netctl apply`: makes the changes of a plan, and proves that nothing of it is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import Format, Hosts, Lab, Labels, Yes
+
+Given = Annotated[
+    Path, typer.Argument(help="The manifest, or a plan saved by `netctl plan --out FILE`.", metavar="DIR|FILE")
+]
+
+QUESTION = "Do you want to make these changes?"
+
+
+def apply(
+    given: Given = Path(),
+    host: Hosts = [],  # noqa: B006  (Typer's own way to say: may be given several times)
+    label: Labels = [],  # noqa: B006
+    yes: Yes = False,
+    output: Format = "text",
+    lab: Lab = False,
+) -> int:
+    """Make the changes, after asking.
+
+    A saved plan is refused on every host where something it touches has changed since. Ctrl-C ends the current step and
+    begins no other; the next plan shows exactly what is left.
+    """
+    from cli import ask, execute, saved, workflow
+    from cli.connect import connect
+    from state.phases import phases
+
+    ask.require_terminal(yes)
+    kept = saved.read(given, lab) if given.is_file() else None
+    if kept is not None:
+        folder, cluster, warnings = kept.folder, kept.cluster, kept.plan.warnings
+        host = host or [part.host for part in kept.plan.hosts]
+    else:
+        folder, (cluster, warnings) = given, workflow.validate(given, lab)
+    compare = workflow.towards(cluster)
+    with connect(folder, cluster, host, label, lab) as fleet:
+        if kept is not None:
+            planned, compare = kept.plan.only(fleet.hosts), workflow.within(kept.plan, compare)
+        else:
+            planned = workflow.plan(cluster, workflow.observe(fleet, cluster, fleet.hosts), compare, warnings)
+        steps = phases([part for part in planned.hosts if part.applicable])
+        job = workflow.Job(cluster, planned, steps, compare, f"netctl apply {given}")
+        return execute.execute(fleet, job, QUESTION, yes, output)

@@ -1,0 +1,43 @@
+"""WORKSTATION: `netctl plan`: what would change on every host. Changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from cli.options import Folder, Hosts, Lab, Labels, PlanFormat
+
+Out = Annotated[
+    Optional[Path],
+    typer.Option("--out", help="Save the plan, for `netctl apply FILE`.", metavar="FILE", dir_okay=False),
+]
+Detailed = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes.")]
+
+
+def plan(
+    folder: Folder = Path(),
+    host: Hosts = [],  # noqa: B006  (Typer's own way to say: may be given several times)
+    label: Labels = [],  # noqa: B006
+    output: PlanFormat = "text",
+    out: Out = None,
+    detailed_exitcode: Detailed = False,
+    lab: Lab = False,
+) -> int:
+    """Show what would change on every host.
+
+    Nothing is changed. Every change names the line of the manifest that wants it; what is right already is hidden.
+    """
+    from cli import exits, saved, show, workflow
+    from cli.connect import connect
+
+    cluster, warnings = workflow.validate(folder, lab)
+    with connect(folder, cluster, host, label, lab) as fleet:
+        seen = workflow.observe(fleet, cluster, fleet.hosts)
+    planned = workflow.plan(cluster, seen, workflow.towards(cluster), warnings)
+    show.plan(planned, cluster, output)
+    if out is not None:
+        saved.write(out, folder, planned)
+    code = show.exit_code(planned)
+    return exits.worst([code, exits.CHANGES]) if detailed_exitcode and planned.changes else code

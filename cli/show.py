@@ -1,0 +1,58 @@
+"""WORKSTATION: where a plan and its result go: standard output in the format asked for, problems to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from cli import exits
+from cli.render import page, problems, terminal
+from cli.render.words import Words
+from cli.result import Result
+from state.cluster import Cluster
+from state.kinds import KINDS
+from state.plan import Plan
+from state.problem import Problem, errors
+
+
+def plan(plan: Plan, cluster: Cluster, output: str) -> None:
+    """Print a plan."""
+    words = Words(KINDS, cluster)
+    if output == "json":
+        from cli.render import json
+
+        sys.stdout.write(json.text(json.document(plan, words)))
+    elif output == "markdown":
+        from cli.render import markdown
+
+        sys.stdout.write(markdown.text(plan, words))
+    else:
+        page.write(terminal.lines(plan, words), sys.stdout)
+    if output != "json":
+        sys.stdout.flush()
+        problems.show(_problems(plan))
+
+
+def _problems(plan: Plan) -> Iterator[Problem]:
+    yield from plan.warnings
+    for host in plan.hosts:
+        yield from host.problems
+
+
+def exit_code(plan: Plan) -> int:
+    """What a plan's problems make of the exit code."""
+    blocked = (exits.HOSTS_FAILED if errors(host.problems) else exits.FINE for host in plan.hosts)
+    return exits.worst(host.exit_code or code for host, code in zip(plan.hosts, blocked, strict=True))
+
+
+def result(result: Result, output: str) -> None:
+    """Print what came of a plan."""
+    if output == "json":
+        from cli.render import json
+
+        sys.stdout.write(json.text(json.result(result)))
+        return
+    from cli.render import outcome
+
+    page.write(outcome.lines(result), sys.stdout)
+    problems.show(problem for host in result.hosts for problem in host.problems)

@@ -1,0 +1,196 @@
+"""plan, apply and destroy against hosts in memory: what is printed, what is done, and the exit code of each ending."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import cli.connect
+from cli.app import main
+from tests.cli import fake_fleet
+from tests.cli.fake_fleet import FakeHost
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "three-hosts"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A manifest of one's own to change, with its lock file."""
+    place = tmp_path / "shop"
+    shutil.copytree(EXAMPLE, place)
+    assert main(["lock", str(place)]) == 0
+    return place
+
+
+@pytest.fixture
+def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeHost]:
+    """Three hosts, reached whatever the options say."""
+    members = fake_fleet.three()
+    monkeypatch.setattr(cli.connect, "connect", fake_fleet.connector(members))
+    return members
+
+
+def fine(hosts: dict[str, FakeHost]) -> None:
+    """Nothing happens to the hosts."""
+
+
+def away(hosts: dict[str, FakeHost]) -> None:
+    """One host cannot be reached."""
+    hosts["beta"].error = fake_fleet.unreachable()
+
+
+def locked(hosts: dict[str, FakeHost]) -> None:
+    """One host is being changed by somebody else."""
+    hosts["beta"].refuses = fake_fleet.locked()
+
+
+def refusing(hosts: dict[str, FakeHost]) -> None:
+    """One host fails in the middle."""
+    hosts["beta"].refuses = fake_fleet.broken()
+
+
+def forgetful(hosts: dict[str, FakeHost]) -> None:
+    """One host says it has done everything, and has not."""
+    hosts["beta"].forgets = "route"
+
+
+def away_and_refusing(hosts: dict[str, FakeHost]) -> None:
+    """One host cannot be reached, another one fails."""
+    hosts["alpha"].error = fake_fleet.unreachable()
+    refusing(hosts)
+
+
+CODES: list[tuple[list[str], Callable[[dict[str, FakeHost]], None], int]] = [
+    (["plan"], fine, 0),
+    (["plan", "--detailed-exitcode"], fine, 2),
+    (["plan"], away, 4),
+    (["plan", "--detailed-exitcode"], away, 4),
+    (["plan", "--host", "alpha"], away, 0),
+    (["apply", "--yes"], fine, 0),
+    (["apply"], fine, 64),
+    (["apply", "--yes"], away, 4),
+    (["apply", "--yes"], locked, 7),
+    (["apply", "--yes"], refusing, 3),
+    (["apply", "--yes"], forgetful, 3),
+    (["apply", "--yes"], away_and_refusing, 3),
+    (["destroy", "--yes"], fine, 0),
+    (["destroy"], fine, 64),
+    (["destroy", "--yes"], away, 4),
+]
+
+
+@pytest.mark.parametrize(("words", "happens", "code"), CODES)
+def test_every_ending_has_its_exit_code(
+    folder: Path,
+    hosts: dict[str, FakeHost],
+    words: list[str],
+    happens: Callable[[dict[str, FakeHost]], None],
+    code: int,
+) -> None:
+    happens(hosts)
+    assert main([words[0], str(folder), *words[1:]]) == code
+
+
+@pytest.mark.parametrize("words", [["paln"], ["plan", "--fromat", "json"], ["plan", "--format", "xml"], ["lab"], []])
+def test_a_wrong_command_line_is_64(words: list[str]) -> None:
+    assert main(words) == 64
+
+
+def test_a_wrong_manifest_is_65(tmp_path: Path) -> None:
+    (tmp_path / "netctl.yaml").write_text("cluster: {name: shop, id: 1, id: 2}\n")
+    assert main(["plan", str(tmp_path)]) == 65
+
+
+def test_after_apply_the_plan_is_empty(
+    folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", str(folder), "--yes"]) == 0
+    assert "Apply complete!" in capsys.readouterr().out
+    assert main(["plan", str(folder), "--detailed-exitcode"]) == 0
+    assert "No changes. Every host is what the manifest says." in capsys.readouterr().out
+
+
+def test_one_host_failing_hides_no_other(
+    folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusing(hosts)
+    assert main(["apply", str(folder), "--yes"]) == 3
+    shown = capsys.readouterr()
+    assert "alpha: applied" in shown.out
+    assert "beta: failed" in shown.out
+    assert "gamma: applied" in shown.out
+    assert "No space left on device" in shown.err
+    del hosts["beta"]
+    assert main(["plan", str(folder), "--detailed-exitcode"]) == 0
+
+
+def test_destroy_takes_everything_away(folder: Path, hosts: dict[str, FakeHost]) -> None:
+    assert main(["apply", str(folder), "--yes"]) == 0
+    assert main(["destroy", str(folder), "--yes"]) == 0
+    assert [values for host in hosts.values() for values in host.found.values() if values] == []
+
+
+def test_a_saved_plan_is_applied_without_the_manifest(tmp_path: Path, folder: Path, hosts: dict[str, FakeHost]) -> None:
+    saved = tmp_path / "plan.json"
+    assert main(["plan", str(folder), "--out", str(saved)]) == 0
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert main(["apply", str(saved), "--yes"]) == 0
+    assert main(["plan", str(moved), "--detailed-exitcode"]) == 0
+
+
+def test_a_saved_plan_is_refused_where_the_host_has_moved(
+    tmp_path: Path, folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "plan.json"
+    assert main(["plan", str(folder), "--out", str(saved)]) == 0
+    assert main(["apply", str(folder), "--host", "beta", "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["apply", str(saved), "--yes"]) == 6
+    shown = capsys.readouterr()
+    assert "beta: refused, nothing was changed" in shown.out
+    assert "alpha: applied" in shown.out
+
+
+def test_json_is_all_there_is_on_standard_output(
+    folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    away(hosts)
+    assert main(["plan", str(folder), "--format", "json"]) == 4
+    planned = json.loads(capsys.readouterr().out)
+    assert {change["host"] for change in planned["changes"]} == {"alpha", "gamma"}
+    assert planned["errors"][0]["host"] == "beta"
+    assert main(["apply", str(folder), "--yes", "--format", "json"]) == 4
+    applied = json.loads(capsys.readouterr().out)
+    assert {host["host"]: host["outcome"] for host in applied["hosts"]} == {
+        "alpha": "applied",
+        "beta": "unreachable",
+        "gamma": "applied",
+    }
+    assert applied["summary"] == planned["summary"]
+
+
+class Terminal(io.StringIO):
+    """A person at a keyboard."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code", "verbs"), [("yes\n", 0, ["observe", "apply"]), ("y\n", 1, ["observe"])])
+def test_only_a_typed_yes_goes_on(
+    folder: Path,
+    hosts: dict[str, FakeHost],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    verbs: list[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert main(["apply", str(folder)]) == code
+    assert hosts["alpha"].asked == verbs
