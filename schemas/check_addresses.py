@@ -127,7 +127,7 @@ def _room(sections: Sections, manifest: Manifest, report: Report) -> None:
             if number > room > 0:
                 report.error(
                     sections.hosts[name].place,
-                    f"a slice of /{network.prefixlen} on host {name} has room for {count(room, 'endpoint')}, not for {number}",
+                    f"the /{network.prefixlen} slice of host {name} has room for {count(room, 'endpoint')}, not for {number}",
                     f"Use a shorter hostPrefix.{family}, or move endpoints to another host.",
                     f"hosts.{name}",
                 )

@@ -19,7 +19,7 @@ class Sections:
     """The nodes of every section that fit the schema; endpoints by `namespace/name`.
 
     `host_names`, `endpoint_keys` and `namespace_names` are all that were written, well or badly: a reference to a host
-    with a mistake in it is not a second mistake. `doubtful` are the hosts with a mistake: what they lack may be just that.
+    with a mistake in it is not a second mistake. `doubtful` are hosts with a mistake: what they lack may be just that.
     """
 
     cluster: Optional[Node] = None

@@ -49,7 +49,7 @@ def test_all_problems_of_all_files_are_told_at_once_in_order(tmp_path: Path) -> 
     with pytest.raises(ManifestError) as raised:
         load(tmp_path)
     places = [str(problem.source) for problem in raised.value.problems]
-    assert places == ["a.yaml:2:9", "b.yaml:2:3", "b.yaml:2:11", "netctl.yaml:1:27", "netctl.yaml:11:15"]
+    assert places == ["a.yaml:2:9", "b.yaml:2:11", "netctl.yaml:1:27", "netctl.yaml:11:15"]
 
 
 if __name__ == "__main__":
