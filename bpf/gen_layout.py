@@ -18,6 +18,9 @@ from bpf.btf import ARRAY, ENUM, INT, PTR, STRUCT, VAR, Btf, Type
 from bpf.elf import Elf
 from bpf.libbpf import MAP_TYPE_NAMES
 
+SENT = ("event",)
+"""The structures that stand in no map: what goes through the ring buffers."""
+
 HERE = Path(__file__).parent
 HEADER = '''"""BOTH SIDES: what the maps of the datapath hold, as frozen values that pack to the very bytes.
 
@@ -92,14 +95,13 @@ def _one(btf: Btf) -> str:
         for name, item in sorted(btf.named(VAR).items())
         if _is_map(btf, item)
     }
-    structs = {name: item for name, item in sorted(btf.named(STRUCT).items()) if not _defines_map(item)}
-    structs = {name: item for name, item in structs.items() if not name.startswith(("__sk_buff", "bpf_"))}
+    structs = _structs(btf, [*_contents(maps), *SENT])
     parts = [
         HEADER,
         f'LAYOUT = "{_digest(btf, maps, structs)}"\n"""The digest of all below: part of the pin path."""\n',
         DESCRIPTION,
     ]
-    parts += [_enum(item) for _, item in sorted(btf.named(ENUM).items()) if not item.name.startswith("bpf_")]
+    parts += [_enum(item) for _, item in sorted(_enums(btf).items())]
     parts += [_struct(btf, structs[name]) for name in _ordered(btf, structs)]
     parts.append(
         "\nMAPS: Mapping[str, MapLayout] = {\n"
@@ -115,6 +117,32 @@ def _is_map(btf: Btf, item: Type) -> bool:
 def _defines_map(item: Type) -> bool:
     names = [member.name for member in item.members]
     return item.kind == STRUCT and names[:2] == ["type", "max_entries"]
+
+
+def _contents(maps: dict[str, Described]) -> Iterator[str]:
+    """C's names of what the maps hold, inside arrays of maps too."""
+    for item in maps.values():
+        yield from (str(item[name]) for name in ("key_type", "value_type") if name in item)
+        inner = item.get("inner")
+        if isinstance(inner, dict):
+            yield from _contents({"inner": inner})
+
+
+def _structs(btf: Btf, names: list[str]) -> dict[str, Type]:
+    """The structures of these names, and those inside them."""
+    known, found = btf.named(STRUCT), dict[str, Type]()
+    while names:
+        name = names.pop()
+        if name in known and name not in found:
+            found[name] = known[name]
+            names += [btf.resolve(member.type).name for member in known[name].members]
+    return dict(sorted(found.items()))
+
+
+def _enums(btf: Btf) -> dict[str, Type]:
+    """The enums that are the type of a variable: the others are not meant for us."""
+    types = [btf.resolve(item.target) for item in btf.named(VAR).values()]
+    return {item.name: item for item in types if item.kind == ENUM}
 
 
 def _map(btf: Btf, name: str, item: Type) -> Described:
@@ -270,11 +298,7 @@ def _digest(btf: Btf, maps: dict[str, Described], structs: dict[str, Type]) -> s
     described = {
         "maps": maps,
         "structs": {name: [(field.name, field.code) for field in _fields(btf, item)] for name, item in structs.items()},
-        "enums": {
-            name: [(value.name, value.offset) for value in item.members]
-            for name, item in btf.named(ENUM).items()
-            if not name.startswith("bpf_")
-        },
+        "enums": {name: [(value.name, value.offset) for value in item.members] for name, item in _enums(btf).items()},
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -63,7 +63,7 @@ class Generations:
             return maps.read(fd)
 
     def _wait(self, slot: int) -> None:
-        """Let the programs end that read the word when this slot was the active one: putting a map into a slot waits."""
+        """Let the programs end that read the word when this slot was active: putting a map into a slot waits."""
         for name in TABLES:
             number = maps.inner(self._pinned[name], slot)
             if number is not None:

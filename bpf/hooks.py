@@ -1,9 +1,8 @@
-"""HOST: programs at hooks of devices: tcx links where the kernel has them, clsact filters before that. Replaced in one step."""
+"""HOST: programs at hooks of devices: tcx links where the kernel has them, clsact filters before that."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 import struct
 from ctypes import byref, c_uint32
 from typing import Optional
@@ -11,14 +10,18 @@ from typing import Optional
 from bpf import libbpf, objects
 from bpf.libbpf import BpfError, call
 from bpf.maps import held
+from state.host import netlink
 
 EINVAL, ENOENT, EEXIST = 22, 2, 17
 HANDLE, PRIORITY = 0x6E, 1
-"""Where netctl's filter stands on a clsact hook, and thereby which is netctl's: first in line, with a handle of its own."""
+"""Where netctl's filter stands on a clsact hook, and thereby which is netctl's: first, with a handle of its own."""
 
 _LINK = struct.Struct("<IIIIII")
 _ROOM = 64
 _REPLACE = 1
+_GET_FILTER = 46
+_TC_MESSAGE = struct.Struct("=B3xiIII")
+_PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _BOTH = libbpf.CLSACT["ingress"] | libbpf.CLSACT["egress"]
 
 
@@ -50,7 +53,7 @@ def chain(ifindex: int, direction: str) -> list[int]:
 
 
 def link_target(link_fd: int) -> tuple[int, int]:
-    """The device's index and the program's id of a tcx link; index 0 where the link is detached or its device is gone."""
+    """The device's index and the program's id of a tcx link; index 0 where it is detached or its device is gone."""
     _, _, program, _, ifindex, _ = _LINK.unpack(libbpf.info(link_fd, _LINK.size))
     return ifindex, program
 
@@ -67,10 +70,15 @@ def relink(link_fd: int, program_fd: int) -> None:
     call("replace an attached program", "bpf_link_update", link_fd, program_fd, byref(opts))
 
 
+def detach(link_fd: int) -> None:
+    """Take a link's program off its hook."""
+    call("detach a program", "bpf_link_detach", link_fd)
+
+
 def name_of(program: int) -> str:
     """The name of a loaded program; its id's text where it is gone meanwhile."""
     try:
-        with held(call("open a program", "bpf_prog_get_fd_by_id", program)) as fd:
+        with held(objects.open_program(program)) as fd:
             return objects.program(fd).name or f"program {program}"
     except BpfError as error:
         if error.errno == ENOENT:
@@ -135,11 +143,14 @@ def drop_filter(ifindex: int, direction: str) -> None:
             raise
 
 
-def open_program(program: int) -> int:
-    """A file descriptor of the program with this id."""
-    return call("open a program", "bpf_prog_get_fd_by_id", program)
-
-
-def close(fd: int) -> None:
-    """Close a file descriptor."""
-    os.close(fd)
+def has_filters(ifindex: int) -> bool:
+    """Whether anybody has a filter on the device's clsact qdisc."""
+    found: list[bytes] = []
+    connection = netlink.Socket()
+    try:
+        for parent in _PARENTS.values():
+            body = _TC_MESSAGE.pack(0, ifindex, 0, parent, 0)
+            connection.dump(_GET_FILTER, body, found.append, found.clear)
+    finally:
+        connection.close()
+    return bool(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import pkgutil
 import struct
 from collections.abc import Iterator, Mapping
@@ -38,6 +37,11 @@ class Object:
     def digest(self) -> str:
         """The digest of the file."""
         return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def functions(self) -> Mapping[str, Variable]:
+        """The programs in it."""
+        return self.elf.variables.get("tc", {})
 
     def settings(self) -> Mapping[str, Variable]:
         """What can be set before loading: the read-only variables that are not there for BTF's sake alone."""
@@ -159,9 +163,6 @@ class Loading:
         self.close()
 
 
-def pinned_id(fd: int) -> int:
-    """The id of the program behind a file descriptor, which is closed."""
-    try:
-        return program(fd).id
-    finally:
-        os.close(fd)
+def open_program(number: int) -> int:
+    """A file descriptor of the program with this id."""
+    return call("open a program", "bpf_prog_get_fd_by_id", number)

@@ -77,6 +77,15 @@ class Pins:
         path.unlink(missing_ok=True)
         call(f"pin {path}", "bpf_obj_pin", fd, str(path).encode())
 
+    def mark(self, folder: Path) -> None:
+        """Make an empty folder that says something by its being there."""
+        self.prepare()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def device(self, name: str) -> str:
+        """The device that a name in `qdiscs` stands for."""
+        return _unescape(name)
+
     def drop(self, path: Path) -> None:
         """Remove a pin, or a folder of pins, and the folders above that are empty now; the mount with the last one."""
         if path.is_dir():

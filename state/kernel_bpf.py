@@ -40,7 +40,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A program at a hook of a device. `program` is `OBJECT/FUNCTION`, `digest` its object's; `by` is `tcx` or `clsact`.
+    """A program at a hook of a device: `program` is `OBJECT/FUNCTION`, `digest` its object's, `by` `tcx` or `clsact`.
 
     `before` names the programs of others that run first: each of them can end the chain.
     """
@@ -66,6 +66,7 @@ class Event:
     time: int
     type: str
     direction: str
+    point: str
     reason: str
     source_identity: int
     destination_identity: int
@@ -98,6 +99,18 @@ class Fill:
     name: str
     entries: int
     max_entries: int
+
+
+CAPACITY: Mapping[str, int] = {
+    "addresses": 1 << 18,
+    "hosts": (1 << 12) - 1,
+    "blocks": 1 << 16,
+    "policies": (1 << 13) - 1,
+    "pages": (1 << 16) - 1,
+    "verdicts": 1 << 20,
+    "endpoints": (1 << 12) - 1,
+}
+"""How many entries each table may have: what the numbers in the tables leave room for, or what a host should bear."""
 
 
 def program_digest(file: str, config: Mapping[str, int]) -> str:
@@ -181,7 +194,7 @@ class Bpf(Protocol):
         ...
 
     def switch(self, tables: Mapping[str, Table]) -> None:
-        """Make `tables` what the host decides by, in one store. Equal tables are shared; if all are, nothing is done."""
+        """Make `tables` what the host decides by, in one store. Equal tables are shared; all equal: no store."""
         ...
 
     def connection_tables(self) -> frozenset[int]:

@@ -1,0 +1,159 @@
+"""HOST: what netctl has attached to which device, and how it is attached, replaced, put first again and taken away."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Optional
+
+from bpf import hooks
+from bpf.libbpf import BpfError
+from bpf.maps import held
+from bpf.pins import Pins, children
+from bpf.programs import Known, Programs
+from state.kernel_bpf import Attachment
+from state.problem import HostError, Problem
+
+DIRECTIONS = ("ingress", "egress")
+
+
+class Attachments:
+    """The hooks of one host's devices, in the caller's network namespace."""
+
+    def __init__(self, pins: Pins, programs: Programs) -> None:
+        self._pins = pins
+        self._programs = programs
+
+    def all(self) -> dict[str, Attachment]:
+        """What netctl has attached, by `DEVICE DIRECTION`."""
+        known = self._programs.by_id()
+        indexes = devices()
+        found = {f"{device} {direction}": value for device, direction, value in self._links(indexes, known)}
+        if not hooks.has_tcx():
+            for device, index in indexes.items():
+                for direction in DIRECTIONS:
+                    program = hooks.filtered(index, direction)
+                    if program is not None:
+                        found[f"{device} {direction}"] = _attachment(program, known, "clsact", ())
+        return found
+
+    def _links(self, indexes: Mapping[str, int], known: Known) -> Iterator[tuple[str, str, Attachment]]:
+        for device, direction in self._pins.links():
+            fd = self._pins.get(self._pins.link(device, direction))
+            if fd is None:
+                continue
+            with held(fd):
+                index, program = hooks.link_target(fd)
+            if index and indexes.get(device) == index:
+                order = hooks.chain(index, direction)
+                ahead = order[: order.index(program)] if program in order else order
+                yield device, direction, _attachment(program, known, "tcx", tuple(hooks.name_of(one) for one in ahead))
+
+    def foreign(self, device: str, direction: str) -> tuple[str, ...]:
+        """The names of the programs of others at a tcx hook."""
+        index = devices().get(device)
+        if index is None or not hooks.has_tcx():
+            return ()
+        fd = self._pins.get(self._pins.link(device, direction))
+        own = -1
+        if fd is not None:
+            with held(fd):
+                own = hooks.link_target(fd)[1]
+        return tuple(hooks.name_of(program) for program in hooks.chain(index, direction) if program != own)
+
+    def attach(self, device: str, direction: str, wanted: Attachment) -> None:
+        """Attach the pinned program first in line; what netctl has there is replaced in one step."""
+        index = devices().get(device)
+        if index is None:
+            raise HostError(Problem(f"attachment {device} {direction}: there is no such device"))
+        name, _, function = wanted.program.partition("/")
+        fd = self._pins.get(self._pins.program(name, wanted.digest) / function)
+        if fd is None:
+            raise HostError(Problem(f"attachment {device} {direction}: program {wanted.program} is not loaded"))
+        with held(fd):
+            if wanted.by == "tcx":
+                self._link(device, direction, index, fd, wanted)
+            else:
+                if hooks.make_qdisc(index):
+                    self._pins.mark(self._pins.qdisc(device))
+                hooks.put_filter(fd, index, direction)
+
+    def _link(self, device: str, direction: str, index: int, program_fd: int, wanted: Attachment) -> None:
+        path = self._pins.link(device, direction)
+        link_fd = self._pins.get(path)
+        if link_fd is not None:
+            with held(link_fd):
+                target, current = hooks.link_target(link_fd)
+                if target == index:
+                    if hooks.chain(index, direction)[:1] == [current]:
+                        hooks.relink(link_fd, program_fd)
+                    else:
+                        self._put_first(path, link_fd, index, direction, program_fd, wanted)
+                    return
+            self._pins.drop(path)
+        with held(hooks.link(program_fd, index, direction)) as fresh:
+            self._pins.put(fresh, path)
+
+    def _put_first(
+        self, path: Path, link_fd: int, index: int, direction: str, program_fd: int, wanted: Attachment
+    ) -> None:
+        """Move netctl's program to the front without a moment in which none runs.
+
+        A hook takes a program once only: a second copy goes in front, the old link goes, the program replaces its copy.
+        """
+        name, _, function = wanted.program.partition("/")
+        with self._programs.copy(name, wanted.digest) as loading:
+            copies = dict(loading.programs())
+            with held(hooks.link(copies[function], index, direction)) as fresh:
+                self._pins.put(fresh, path)
+                hooks.detach(link_fd)
+                hooks.relink(fresh, program_fd)
+
+    def detach(self, device: str, direction: str) -> None:
+        """Take netctl's program away; with the last one the qdisc, where netctl added it."""
+        path = self._pins.link(device, direction)
+        fd = self._pins.get(path)
+        if fd is not None:
+            with held(fd), suppress(BpfError):
+                hooks.detach(fd)
+            self._pins.drop(path)
+        index = devices().get(device)
+        if index is not None and not hooks.has_tcx():
+            hooks.drop_filter(index, direction)
+        self._sweep(device, index)
+
+    def _sweep(self, device: str, index: Optional[int]) -> None:
+        mark = self._pins.qdisc(device)
+        if not mark.exists():
+            return
+        if index is not None:
+            if any(hooks.filtered(index, direction) is not None for direction in DIRECTIONS):
+                return
+            if not hooks.has_filters(index):
+                hooks.drop_qdisc(index)
+        self._pins.drop(mark)
+
+    def sweep(self) -> None:
+        """Forget what was attached to devices that are gone."""
+        indexes = devices()
+        for device, direction in self._pins.links():
+            if device not in indexes:
+                self._pins.drop(self._pins.link(device, direction))
+        for name in children(self._pins.base / "qdiscs"):
+            device = self._pins.device(name)
+            if device not in indexes:
+                self._pins.drop(self._pins.qdisc(device))
+
+
+def devices() -> dict[str, int]:
+    """The index of each device of the caller's network namespace, by name."""
+    return {name: index for index, name in socket.if_nameindex()}
+
+
+def _attachment(program: int, known: Known, by: str, before: tuple[str, ...]) -> Attachment:
+    if program in known:
+        name, digest, function = known[program]
+        return Attachment(f"{name}/{function}", digest, by, before)
+    return Attachment(hooks.name_of(program), "unknown", by, before)

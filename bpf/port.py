@@ -1,0 +1,209 @@
+"""HOST: the BPF half of the kernel port on a real kernel: see `state.kernel_bpf.Bpf`, which it implements."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Optional
+
+from bpf import attachments, events, hooks, libbpf, maps, objects
+from bpf.attachments import Attachments
+from bpf.generation import TABLES, WORD, Generations
+from bpf.layout import LAYOUT, MAPS
+from bpf.maps import held
+from bpf.pins import Pins, children
+from bpf.programs import Programs
+from state.kernel_bpf import CAPACITY, Attachment, Count, Event, Fill, Generation, Map, Program, Table
+from state.problem import HostError
+
+CONNECTIONS = "connections"
+CLOCK_MONOTONIC_COARSE = 6
+
+
+class LinuxBpf:
+    """BPF on this host. `root` is where the BPF file system belongs."""
+
+    def __init__(self, root: str = "/sys/fs/bpf") -> None:
+        self._pins = Pins(Path(root))
+        self._programs = Programs(self._pins)
+        self._attachments = Attachments(self._pins, self._programs)
+
+    def missing(self) -> tuple[str, ...]:
+        """What netctl needs for BPF and this host lacks, a sentence each."""
+        try:
+            libbpf.library()
+            os.close(maps.create(MAPS[WORD]))
+        except HostError as error:
+            return tuple(f"{problem.summary}. {problem.detail}".strip() for problem in error.problems)
+        return ()
+
+    def tcx(self) -> bool:
+        """Whether the kernel has tcx."""
+        return hooks.has_tcx()
+
+    def ticks(self) -> int:
+        """How many jiffies make a second: the resolution of the coarse clock."""
+        return round(1 / time.clock_getres(CLOCK_MONOTONIC_COARSE))
+
+    def objects(self) -> Mapping[str, str]:
+        """The digest of each compiled object."""
+        return {name: objects.load(name).digest for name in objects.OBJECTS}
+
+    def devices(self) -> Mapping[str, int]:
+        """The index of each device, by name."""
+        return attachments.devices()
+
+    def maps(self) -> Mapping[str, Map]:
+        """The pinned maps by name; those of another layout as `NAME@LAYOUT`."""
+        found: dict[str, Map] = {}
+        for layout in self._pins.layouts():
+            for name in children(self._pins.base / layout):
+                fd = self._pins.get(self._pins.map(name, layout))
+                if fd is not None:
+                    with held(fd):
+                        about = maps.info(fd)
+                    address = name if layout == LAYOUT else f"{name}@{layout}"
+                    found[address] = Map(about.type, about.key, about.value, about.max_entries, about.flags, layout)
+        return found
+
+    def create_map(self, name: str) -> None:
+        """Make and pin the map, or pin again the one that loaded programs use."""
+        path = self._pins.map(name)
+        if path.exists():
+            return
+        used = self._programs.using(name)
+        with held(maps.create(MAPS[name]) if used is None else maps.by_id(used)) as fd:
+            self._pins.put(fd, path)
+
+    def delete_map(self, name: str) -> None:
+        """Remove the pin."""
+        name, _, layout = name.partition("@")
+        self._pins.drop(self._pins.map(name, layout or LAYOUT))
+
+    def programs(self) -> Mapping[str, Program]:
+        """The pinned objects by name."""
+        return self._programs.all()
+
+    def load_program(self, name: str, program: Program) -> None:
+        """Load and pin the object."""
+        self._programs.load(name, program)
+
+    def delete_program(self, name: str) -> None:
+        """Remove the pins."""
+        self._programs.delete(name)
+
+    def attachments(self) -> Mapping[str, Attachment]:
+        """What netctl has attached, by `DEVICE DIRECTION`."""
+        return self._attachments.all()
+
+    def foreign(self, device: str, direction: str) -> tuple[str, ...]:
+        """The names of the programs of others at this hook."""
+        return self._attachments.foreign(device, direction)
+
+    def attach(self, device: str, direction: str, attachment: Attachment) -> None:
+        """Attach the pinned program first in line, or replace what is attached there in one step."""
+        self._attachments.sweep()
+        self._attachments.attach(device, direction, attachment)
+
+    def detach(self, device: str, direction: str) -> None:
+        """Take netctl's program away from this hook."""
+        self._attachments.detach(device, direction)
+        self._attachments.sweep()
+
+    @contextmanager
+    def _pinned(self, *names: str) -> Generator[Optional[Mapping[str, int]], None, None]:
+        """The file descriptors of these maps, None unless all are there."""
+        with ExitStack() as stack:
+            found: dict[str, int] = {}
+            for name in names:
+                fd = self._pins.get(self._pins.map(name))
+                if fd is not None:
+                    stack.callback(os.close, fd)
+                    found[name] = fd
+            yield found if len(found) == len(names) else None
+
+    def entries(self, name: str) -> Table:
+        """All entries of a pinned map."""
+        with self._pinned(name) as pinned:
+            return {} if pinned is None else maps.read(pinned[name])
+
+    def update(self, name: str, entries: Table) -> None:
+        """Write the entries, one store each."""
+        with self._required(name) as pinned:
+            maps.write(pinned[name], entries)
+
+    def delete(self, name: str, keys: tuple[bytes, ...]) -> None:
+        """Remove the entries."""
+        with self._pinned(name) as pinned:
+            for key in keys if pinned is not None else ():
+                assert pinned is not None
+                maps.remove(pinned[name], key)
+
+    @contextmanager
+    def _required(self, *names: str) -> Generator[Mapping[str, int], None, None]:
+        with self._pinned(*names) as pinned:
+            if pinned is None:
+                raise HostError.of(f"map {', '.join(names)}: not there", "Plan again: the maps are made first.")
+            yield pinned
+
+    def generation(self) -> Generation:
+        """What the active slot holds."""
+        with self._pinned(WORD, *TABLES) as pinned:
+            return Generation(0, {}) if pinned is None else Generations(pinned).read()
+
+    def switch(self, tables: Mapping[str, Table]) -> None:
+        """Make `tables` what the host decides by, in one store."""
+        with self._required(WORD, *TABLES) as pinned:
+            Generations(pinned).switch(tables)
+
+    def connection_tables(self) -> frozenset[int]:
+        """The endpoint ids that have a connection table."""
+        return frozenset(struct.unpack("<I", key)[0] for key in self.entries(CONNECTIONS))
+
+    def create_connection_table(self, endpoint: int) -> None:
+        """Give an endpoint its own connection table."""
+        with self._required(CONNECTIONS) as pinned:
+            layout = MAPS[CONNECTIONS].inner
+            assert layout is not None
+            if maps.inner(pinned[CONNECTIONS], endpoint) is None:
+                with held(maps.create(layout)) as fd:
+                    maps.put_inner(pinned[CONNECTIONS], endpoint, fd)
+
+    def delete_connection_table(self, endpoint: int) -> None:
+        """Forget the endpoint's connections."""
+        with self._pinned(CONNECTIONS) as pinned:
+            if pinned is not None:
+                maps.remove(pinned[CONNECTIONS], struct.pack("<I", endpoint))
+
+    def listen(self) -> Iterator[tuple[Event, ...]]:
+        """Events as they happen, in batches."""
+        with self._required(events.LISTENERS) as pinned:
+            yield from events.listen(pinned[events.LISTENERS])
+
+    def trace(self, on: bool) -> None:
+        """Whether listeners are told of every packet that passes, too."""
+        self.update("tracing", {bytes(4): struct.pack("<I", int(on))})
+
+    def counters(self) -> tuple[Count, ...]:
+        """What was counted, summed over CPUs, without zeros."""
+        return events.counts(self.entries("counters"))
+
+    def fill(self) -> tuple[Fill, ...]:
+        """How full each map is."""
+        found: list[Fill] = []
+        for name, layout in MAPS.items():
+            with self._pinned(name) as pinned:
+                if pinned is not None and layout.inner is None and layout.type in ("hash", "lru_hash"):
+                    found.append(Fill(name, len(maps.read(pinned[name])), layout.max_entries))
+        for endpoint in sorted(self.connection_tables()):
+            with self._required(CONNECTIONS) as pinned:
+                number = maps.inner(pinned[CONNECTIONS], endpoint)
+                if number is not None:
+                    with held(maps.by_id(number)) as fd:
+                        found.append(Fill(f"connections {endpoint}", len(maps.read(fd)), maps.info(fd).max_entries))
+        found.extend(Fill(name, len(table), CAPACITY[name]) for name, table in self.generation().tables.items())
+        return tuple(found)
