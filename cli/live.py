@@ -81,7 +81,7 @@ class Trials:
         return self.results
 
     def trial(self, index: int, assertion: Assertion) -> Trial | None:
-        """How packets decide an assertion, or None where they cannot: without an endpoint, or the world out of reach."""
+        """How packets decide an assertion, or None where they cannot: no endpoint, or no world to send from."""
         source, target = (parties.find(self._cluster, name) for name in (assertion.origin, assertion.target))
         if (source.world and self._world is None) or source.nobody or target.nobody:
             return None

@@ -1,0 +1,55 @@
+"""WORKSTATION: `netctl monitor`: what the datapath of all hosts decides, as it happens, in the manifest's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Optional
+
+import typer
+
+from cli.options import Folder, Format, Hosts, Lab, Labels
+
+Types = Annotated[
+    list[Literal["drop", "verdict", "trace"]],
+    typer.Option("--type", help="What to watch; may be given several times. Without it: drops and verdicts."),
+]
+Count = Annotated[Optional[int], typer.Option("--count", help="End after so many events.", min=1, metavar="N")]
+Timeout = Annotated[
+    Optional[float], typer.Option("--timeout", help="End after so many seconds.", min=0, metavar="SECONDS")
+]
+
+
+def monitor(
+    folder: Folder = Path(),
+    host: Hosts = [],  # noqa: B006  (Typer's own way to say: may be given several times)
+    label: Labels = [],  # noqa: B006
+    kinds: Types = [],  # noqa: B006
+    output: Format = "text",
+    count: Count = None,
+    timeout: Timeout = None,
+    lab: Lab = False,
+) -> int:
+    """Watch drops and verdicts of all hosts, merged by time.
+
+    Every line has the names and labels of both ends, the reason, and the line of the manifest that decided. Ends with
+    Ctrl-C. With --format json: one JSON object per line.
+    """
+    import sys
+
+    from cli import exits, workflow
+    from cli.connect import connect
+    from cli.explain import Explainer
+    from cli.render import sightings
+    from cli.watch import Watch
+
+    cluster, _ = workflow.validate(folder, lab)
+    explain = Explainer(cluster)
+    with connect(folder, cluster, host, label, lab) as fleet:
+        watch = Watch(fleet, fleet.hosts, kinds or ["drop", "verdict"])
+        watch.start()
+        print(f"Listening on {', '.join(watch.listening)}.", file=sys.stderr, flush=True)
+        for sighting in watch.sightings(count, timeout):
+            print(sightings.text(sighting, explain, output), flush=True)
+        for problem in watch.problems:
+            print(f"{problem.address}: {problem.summary}", file=sys.stderr)
+    return exits.HOSTS_FAILED if watch.problems else exits.FINE

@@ -1,0 +1,112 @@
+"""WORKSTATION: the events of many hosts as one stream in the order of time, by clocks compared when connecting."""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from state import wire
+from state.kernel_bpf import Event
+from state.problem import HostError, NetctlError, Problem
+
+SETTLE = 0.3
+"""Seconds an event waits for earlier ones of slower hosts."""
+READY = 30.0
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """An event, the host that saw it, and when by this machine's clock (seconds since 1970)."""
+
+    host: str
+    time: float
+    event: Event
+
+
+class Hosts(Protocol):
+    """The sessions of the selected hosts."""
+
+    def session(self, host: str) -> Any:
+        """The session with one host."""
+        ...
+
+    def close(self) -> None:
+        """End every session."""
+        ...
+
+
+class Watch:
+    """One thread per host reads its events; `sightings` puts them in order. Start it, then iterate once."""
+
+    def __init__(self, fleet: Hosts, hosts: Sequence[str], types: Sequence[str]) -> None:
+        self._fleet = fleet
+        self._hosts = list(hosts)
+        self._types = list(types)
+        self._queue: queue.Queue[Sighting | None] = queue.Queue()
+        self._ready: queue.Queue[str] = queue.Queue()
+        self._stopping = False
+        self.listening: list[str] = []
+        self.problems: list[Problem] = []
+
+    def start(self) -> None:
+        """Begin, and return when every host listens or has said why not. Raises HostError when none does."""
+        for host in self._hosts:
+            threading.Thread(target=self._follow, args=(host,), name=f"monitor {host}", daemon=True).start()
+        ready = {self._ready.get(timeout=READY) for _ in self._hosts}
+        failed = {problem.address.removeprefix("host ") for problem in self.problems}
+        self.listening = sorted(ready - failed)
+        if not self.listening:
+            raise HostError(*self.problems)
+
+    def sightings(self, count: int | None, timeout: float | None) -> Iterator[Sighting]:
+        """Events in the order of time; ends after `count` of them, after `timeout` seconds, or when no host is left."""
+        waiting: list[tuple[float, int, Sighting]] = []
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        alive, number = len(self.listening), 0
+        try:
+            while (count is None or number < count) and (alive or waiting):
+                settled = time.time() - SETTLE if alive and time.monotonic() < deadline else float("inf")
+                if waiting and waiting[0][0] <= settled:
+                    yield heapq.heappop(waiting)[2]
+                    number += 1
+                    continue
+                if time.monotonic() >= deadline:
+                    return
+                try:
+                    found = self._queue.get(timeout=0.05)
+                except queue.Empty:
+                    continue
+                if found is None:
+                    alive -= 1
+                else:
+                    heapq.heappush(waiting, (found.time, id(found), found))
+        finally:
+            self._stopping = True
+            self._fleet.close()
+
+    def _follow(self, host: str) -> None:
+        """One host's part, in a thread of its own. The host's clock is set right by its agent's greeting."""
+        spoke = False
+        try:
+            session = self._fleet.session(host)
+            for message in session.stream("events", {"types": self._types}):
+                if message.get("listening"):
+                    spoke = True
+                    self._ready.put(host)
+                    continue
+                base = message["clock"] - session.hello.offset
+                for item in message["events"]:
+                    event = wire.load(Event, item)
+                    self._queue.put(Sighting(host, base + event.time / 1e9, event))
+        except NetctlError as error:
+            if not self._stopping:
+                self.problems += [Problem(item.summary, item.detail, f"host {host}") for item in error.problems]
+        finally:
+            if not spoke:
+                self._ready.put(host)
+            self._queue.put(None)
