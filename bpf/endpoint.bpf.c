@@ -1,20 +1,273 @@
-#include "config.h"
-#include "maps.h"
+/* On the host side of each endpoint's device: what the endpoint sends (from), what the host's stack sends it (to). */
+#include "deliver.h"
+#include "errors.h"
+#include "events.h"
+#include "fragments.h"
+#include "judge.h"
+#include "neighbours.h"
+#include "parse.h"
+
+static __always_inline const struct endpoint *find_self(struct __sk_buff *skb, struct packet *p)
+{
+	__u32 device = skb->ifindex;
+	__u32 *number = bpf_map_lookup_elem(&devices, &device);
+	const struct endpoint *self;
+
+	if (!number)
+		return NULL;
+	self = bpf_map_lookup_elem(&endpoints, number);
+	if (!self || !self->ifindex)
+		return NULL;
+	p->endpoint = *number;
+	return self;
+}
+
+static __always_inline bool is_own_address(const struct endpoint *self, const struct packet *p,
+					   const struct address *address)
+{
+	const __u32 *words = (const __u32 *)address;
+
+	if (!p->is_ipv6)
+		return words[3] == *(const __u32 *)self->ipv4;
+	return words[0] == *(const __u32 *)self->ipv6 && words[1] == *(const __u32 *)(self->ipv6 + 4) &&
+	       words[2] == *(const __u32 *)(self->ipv6 + 8) && words[3] == *(const __u32 *)(self->ipv6 + 12);
+}
+
+static __always_inline int check_source(struct __sk_buff *skb, const struct packet *p, const struct endpoint *self)
+{
+	const __u8 *ethernet = packet_start(skb);
+
+	if ((void *)(ethernet + ETH_HLEN) > packet_end(skb))
+		return TRUNCATED;
+	if (*(const __u32 *)(ethernet + 6) != *(const __u32 *)self->mac ||
+	    *(const __u16 *)(ethernet + 10) != *(const __u16 *)(self->mac + 4))
+		return FORGED_MAC;
+	return is_own_address(self, p, &p->source) ? 0 : FORGED_ADDRESS;
+}
+
+/* What is not plainly part of a connection. */
+static __noinline int check_special(struct __sk_buff *skb, struct packet *p)
+{
+	if (p->kind == KIND_LATER)
+		return recall_fragment(p);
+	if (p->kind == KIND_RELATED)
+		return read_error(skb, p);
+	return 0;
+}
+
+/* Where the packet goes, and whether an endpoint may send there at all. */
+APART int check_destination(struct packet *p)
+{
+	const struct settings *host = host_settings();
+	int known;
+
+	if (!p)
+		return NO_TABLES;
+	if (!is_unicast(&p->destination))
+		return NOT_UNICAST;
+	if (network_mode == MODE_OVERLAY && p->protocol == IPPROTO_UDP && host &&
+	    p->destination_port == host->tunnel_port)
+		return TUNNEL_PORT;
+	if (!has_tables(p))
+		return NO_TABLES;
+	if (resolve(p, &p->source, &p->from) != KNOWN || p->from.endpoint != p->endpoint)
+		return UNKNOWN_SOURCE;
+	known = resolve(p, &p->destination, &p->to);
+	if (known == KNOWN_NOBODY)
+		return NO_SUCH_ENDPOINT;
+	/* a host's router address is reached through the tunnel, its other addresses by the underlay */
+	if (p->to.identity == IDENTITY_REMOTE_NODE && !in_ranges(p, &p->destination))
+		p->to.host = 0;
+	return 0;
+}
+
+static __always_inline int send_on(struct __sk_buff *skb, struct packet *p, int reason)
+{
+	int action = TC_ACT_UNSPEC, refused = 0;
+
+	if (p->to.endpoint)
+		refused = deliver(skb, p, p->to.endpoint, &action);
+	else if (network_mode == MODE_OVERLAY && p->to.host)
+		refused = encapsulate(skb, p, &action);
+	else if (p->is_reply)
+		set_mark(skb, MARK_DIRECT);
+	if (refused)
+		return drop(p, refused, DIRECTION_EGRESS);
+	if (p->more_fragments && p->kind == KIND_ORDINARY && !p->fragment_offset)
+		remember_fragment(p);
+	passed(p, reason, DIRECTION_EGRESS);
+	return action;
+}
+
+/* The sender's table first; then the destination's, if it is on this host: a reply to who lives next door. */
+static __always_inline enum memory recall_sent(struct packet *p, struct recalled *r)
+{
+	enum memory memory = recall(p, p->endpoint, true, r);
+	const struct peer *to;
+
+	if (memory != ABSENT) {
+		p->to = r->peer;
+		p->from.identity = r->own_identity;
+		return memory;
+	}
+	to = find_peer(p, &p->destination);
+	if (!to || !to->endpoint)
+		return ABSENT;
+	memory = recall(p, to->endpoint, false, r);
+	if (memory != ABSENT && r->peer.endpoint != p->endpoint)
+		return ABSENT;
+	p->to = *to;
+	p->from.identity = r->peer.identity;
+	return memory;
+}
+
+static __always_inline int judge_sent(struct __sk_buff *skb, struct packet *p)
+{
+	int refused = check_destination(p), reason;
+
+	if (refused)
+		return drop(p, refused, DIRECTION_EGRESS);
+	reason = judge(p);
+	if (reason >= DENIED_BY_RULE)
+		return TC_ACT_SHOT;
+	return send_on(skb, p, reason);
+}
+
+static __always_inline int check_frame(struct __sk_buff *skb, struct packet *p, const struct endpoint *self)
+{
+	int refused;
+
+	if (skb->vlan_present || skb->protocol == bpf_htons(ETH_P_8021Q) || skb->protocol == bpf_htons(ETH_P_8021AD))
+		return VLAN_TAG;
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return arp_from_endpoint(skb, p, self) ?: -PASSED_NEIGHBOUR;
+	refused = parse(skb, p);
+	if (refused)
+		return refused;
+	if (is_neighbour_talk(p)) {
+		refused = nd_from_endpoint(skb, p, self);
+		if (refused)
+			return refused;
+		return check_source(skb, p, self) ?: -PASSED_NEIGHBOUR;
+	}
+	refused = check_source(skb, p, self);
+	if (refused || p->kind == KIND_ORDINARY)
+		return refused;
+	return check_special(skb, p);
+}
 
 SEC("tc") int from_endpoint(struct __sk_buff *skb)
 {
-	__u32 zero = 0;
-	__u64 *word = bpf_map_lookup_elem(&generation, &zero);
-	return word && *word && network_mode && ipv4_enabled && ipv6_enabled && ticks_per_second ? -1 : -1;
+	struct packet p = {.point = POINT_FROM_ENDPOINT, .length = skb->len};
+	bool ready = read_generation(&p);
+	const struct endpoint *self = find_self(skb, &p);
+	struct recalled r = {};
+	int refused, reason;
+
+	clear_mark(skb);
+	if (!self)
+		return drop(&p, UNKNOWN_DEVICE, DIRECTION_EGRESS);
+	make_linear(skb);
+	refused = ready ? check_frame(skb, &p, self) : NO_TABLES;
+	if (refused == -PASSED_NEIGHBOUR) {
+		passed(&p, PASSED_NEIGHBOUR, DIRECTION_EGRESS);
+		return TC_ACT_UNSPEC;
+	}
+	if (refused)
+		return drop(&p, refused, DIRECTION_EGRESS);
+	if (p.kind != KIND_ORDINARY || recall_sent(&p, &r) != SAME_EPOCH)
+		return judge_sent(skb, &p);
+	reason = established(&p, &r);
+	if (reason != PASSED_ESTABLISHED)
+		return TC_ACT_SHOT;
+	p.is_reply = !from_initiator(&r);
+	return send_on(skb, &p, reason);
+}
+
+/* Who sends by way of the host's stack. Identity host is what was generated here, whatever its source address says. */
+static __always_inline int check_sender(struct __sk_buff *skb, struct packet *p)
+{
+	int known;
+
+	if (!skb->ingress_ifindex && p->kind != KIND_RELATED) {
+		p->from.identity = IDENTITY_HOST;
+		return 0;
+	}
+	known = resolve(p, &p->source, &p->from);
+	if (p->kind == KIND_RELATED)
+		return 0;
+	if (known == KNOWN_NOBODY || (known == KNOWN && p->from.identity >= IDENTITY_FIRST))
+		return FORGED_ENDPOINT;
+	if (p->from.identity == IDENTITY_HOST)
+		return FORGED_HOST;
+	if (p->from.identity == IDENTITY_REMOTE_NODE && in_ranges(p, &p->source))
+		return FORGED_ENDPOINT;
+	p->from.host = 0;
+	return 0;
+}
+
+static __always_inline int judge_forwarded(struct __sk_buff *skb, struct packet *p)
+{
+	int refused = check_special(skb, p), reason;
+
+	if (!refused)
+		refused = has_tables(p) ? check_sender(skb, p) : NO_TABLES;
+	if (!refused && (resolve(p, &p->destination, &p->to) != KNOWN || p->to.endpoint != p->endpoint))
+		refused = NO_SUCH_ENDPOINT;
+	if (refused)
+		return drop(p, refused, DIRECTION_INGRESS);
+	reason = judge(p);
+	if (reason >= DENIED_BY_RULE)
+		return TC_ACT_SHOT;
+	passed(p, reason, DIRECTION_INGRESS);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int check_arrival(struct __sk_buff *skb, struct packet *p, const struct endpoint *self)
+{
+	int refused;
+
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return arp_to_endpoint(skb, p, self) ?: -PASSED_NEIGHBOUR;
+	refused = parse(skb, p);
+	if (refused)
+		return refused;
+	if (is_neighbour_talk(p))
+		return nd_to_endpoint(skb, p, self) ?: -PASSED_NEIGHBOUR;
+	return is_own_address(self, p, &p->destination) ? 0 : NOT_FOR_ENDPOINT;
 }
 
 SEC("tc") int to_endpoint(struct __sk_buff *skb)
 {
-	return -1;
+	struct packet p = {.point = POINT_TO_ENDPOINT, .length = skb->len};
+	bool ready = read_generation(&p);
+	const struct endpoint *self = find_self(skb, &p);
+	struct recalled r = {};
+	int refused;
+
+	if (skb->mark & MARK_JUDGED) {
+		clear_mark(skb);
+		return TC_ACT_UNSPEC;
+	}
+	if (!self)
+		return drop(&p, UNKNOWN_DEVICE, DIRECTION_INGRESS);
+	make_linear(skb);
+	refused = ready ? check_arrival(skb, &p, self) : NO_TABLES;
+	if (refused == -PASSED_NEIGHBOUR) {
+		passed(&p, PASSED_NEIGHBOUR, DIRECTION_INGRESS);
+		return TC_ACT_UNSPEC;
+	}
+	if (refused)
+		return drop(&p, refused, DIRECTION_INGRESS);
+	if (p.kind != KIND_ORDINARY || recall(&p, p.endpoint, false, &r) != SAME_EPOCH || r.peer.endpoint ||
+	    r.peer.host || (skb->ingress_ifindex && r.peer.identity == IDENTITY_HOST))
+		return judge_forwarded(skb, &p);
+	p.from.identity = r.peer.identity;
+	p.to.identity = r.own_identity;
+	if (established(&p, &r) != PASSED_ESTABLISHED)
+		return TC_ACT_SHOT;
+	passed(&p, PASSED_ESTABLISHED, DIRECTION_INGRESS);
+	return TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";
-
-int emit1(struct address *a, struct peer *b, struct host *c, struct block_key *d, struct block *e) { return 0; }
-int emit2(struct policy *a, struct page *b, struct verdict_key *c, struct verdict *d, struct event *e) { return 0; }
-int emit3(struct connection_key *a, struct connection *b) { return 0; }

@@ -1,20 +1,109 @@
-#include "config.h"
-#include "maps.h"
+/* On the host's network device: endpoint addresses are believed, delivered or refused; all else passes untouched.
+ *
+ * What is not surely netctl's business passes, also when there are no tables: this device is how the host is reached.
+ */
+#include "arrive.h"
+
+static __always_inline int pass(struct packet *p, int reason, __u32 direction)
+{
+	passed(p, reason, direction);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline bool is_ip(struct __sk_buff *skb)
+{
+	return !skb->vlan_present && (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6));
+}
+
+/* A source in the endpoint ranges comes from the tunnel; in native mode from here, if it is another host's. */
+APART int check_source(struct packet *p)
+{
+	int known;
+
+	if (!p)
+		return 0;
+	known = resolve(p, &p->source, &p->from);
+	if (known == KNOWN_NOBODY)
+		return FORGED_ENDPOINT;
+	if (known == KNOWN_WORLD)
+		return 0;
+	if (p->from.identity == IDENTITY_HOST)
+		return p->endpoint || in_ranges(p, &p->source) ? FORGED_HOST : 0;
+	if (p->from.identity == IDENTITY_REMOTE_NODE && !in_ranges(p, &p->source)) {
+		p->from.host = 0;
+		return 0;
+	}
+	return network_mode == MODE_NATIVE && p->from.host && !p->from.endpoint ? 0 : FORGED_ENDPOINT;
+}
+
+static __always_inline bool is_believed(const struct recalled *r)
+{
+	return !r->peer.endpoint && r->peer.identity != IDENTITY_HOST &&
+	       (network_mode == MODE_NATIVE || !r->peer.host);
+}
+
+static __always_inline int arrive(struct __sk_buff *skb, struct packet *p)
+{
+	struct recalled r = {};
+	int refused, reason;
+
+	if (p->kind == KIND_ORDINARY && recall(p, p->endpoint, false, &r) == SAME_EPOCH && is_believed(&r)) {
+		p->from.identity = r.peer.identity;
+		reason = established(p, &r);
+		return reason == PASSED_ESTABLISHED ? hand_over(skb, p, reason) : TC_ACT_SHOT;
+	}
+	refused = check_source(p);
+	if (!refused)
+		refused = check_special(skb, p);
+	if (refused)
+		return drop(p, refused, DIRECTION_INGRESS);
+	reason = judge(p);
+	return reason < DENIED_BY_RULE ? hand_over(skb, p, reason) : TC_ACT_SHOT;
+}
 
 SEC("tc") int from_uplink(struct __sk_buff *skb)
 {
-	__u32 zero = 0;
-	__u64 *word = bpf_map_lookup_elem(&generation, &zero);
-	return word && *word && network_mode && ipv4_enabled && ipv6_enabled && ticks_per_second ? -1 : -1;
+	struct packet p = {.point = POINT_FROM_UPLINK, .length = skb->len};
+	bool ready = read_generation(&p);
+	const struct peer *to;
+	int refused;
+
+	clear_mark(skb);
+	if (!ready || !is_ip(skb))
+		return pass(&p, PASSED_OTHER, DIRECTION_INGRESS);
+	make_linear(skb);
+	refused = parse(skb, &p);
+	/* the stack knows what to do with what has no readable addresses */
+	if (!p.transport)
+		return pass(&p, PASSED_OTHER, DIRECTION_INGRESS);
+	to = find_peer(&p, &p.destination);
+	if (to) {
+		p.to = *to;
+		p.endpoint = to->endpoint;
+	}
+	if (p.endpoint)
+		return refused ? drop(&p, refused, DIRECTION_INGRESS) : arrive(skb, &p);
+	refused = check_source(&p);
+	if (!refused && !to && in_ranges(&p, &p.destination))
+		refused = NO_SUCH_ENDPOINT;
+	if (refused)
+		return drop(&p, refused, DIRECTION_INGRESS);
+	return pass(&p, PASSED_OTHER, DIRECTION_INGRESS);
 }
 
+/* Nobody out there can answer an endpoint's address in overlay mode, unless it asked for it by that address. */
 SEC("tc") int to_uplink(struct __sk_buff *skb)
 {
-	return -1;
+	struct packet p = {.point = POINT_TO_UPLINK, .length = skb->len};
+	bool ready = read_generation(&p);
+
+	if (network_mode != MODE_OVERLAY || !ready || !skb->ingress_ifindex || skb->mark & MARK_DIRECT || !is_ip(skb))
+		return pass(&p, PASSED_OTHER, DIRECTION_EGRESS);
+	make_linear(skb);
+	parse(skb, &p);
+	if (p.transport && in_ranges(&p, &p.source))
+		return drop(&p, NOT_MASQUERADED, DIRECTION_EGRESS);
+	return pass(&p, PASSED_OTHER, DIRECTION_EGRESS);
 }
 
 char LICENSE[] SEC("license") = "GPL";
-
-int emit1(struct address *a, struct peer *b, struct host *c, struct block_key *d, struct block *e) { return 0; }
-int emit2(struct policy *a, struct page *b, struct verdict_key *c, struct verdict *d, struct event *e) { return 0; }
-int emit3(struct connection_key *a, struct connection *b) { return 0; }
