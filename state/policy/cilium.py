@@ -37,9 +37,7 @@ def read(document: Node) -> Rules:
     """The rules of one document; its problems go to the node's list."""
     if not document.mapping(("apiVersion", "kind", "metadata", "spec", "specs", "description", "status"), {}):
         return Rules()
-    version, metadata = document.get("apiVersion"), document.get("metadata")
-    if version is None or version.value != "cilium.io/v2":
-        (version or document).wrong(f"{document.document.kind} needs `apiVersion: cilium.io/v2`")
+    metadata = document.get("metadata")
     if metadata is not None:
         metadata.mapping(METADATA, {})
     spec, specs = document.get("spec"), document.get("specs")

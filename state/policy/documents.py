@@ -46,7 +46,6 @@ def rules_of(documents: Iterable[Document]) -> Rules:
 def check(manifest: Manifest) -> list[Problem]:
     """Everything wrong with the manifest's policies, errors and warnings, in the order of the documents."""
     rules, problems = read(manifest.documents)
-    problems += _twice(manifest.documents)
     problems += collisions(rules.rules)
     parties = _parties(manifest)
     problems += _dangling(rules, parties)
@@ -79,19 +78,6 @@ def _foreign(document: Document) -> Problem:
         title(document),
         document.source,
     )
-
-
-def _twice(documents: Iterable[Document]) -> Iterator[Problem]:
-    seen: dict[tuple[str, str, str], Document] = {}
-    for document in documents:
-        first = seen.setdefault((document.kind, document.namespace, document.name), document)
-        if first is not document:
-            yield Problem(
-                f"{title(document)} stands here and at {first.source}",
-                "Kubernetes would keep only the last. Give one of them another name.",
-                title(document),
-                document.source,
-            )
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ def read(document: Node) -> Rules:
     """The rules of one document; its problems go to the node's list."""
     if not document.mapping(("apiVersion", "kind", "metadata", "spec", "status"), {}):
         return Rules()
-    version, metadata, spec = document.get("apiVersion"), document.get("metadata"), document.get("spec")
-    if version is None or version.value != "networking.k8s.io/v1":
-        (version or document).wrong("NetworkPolicy needs `apiVersion: networking.k8s.io/v1`")
+    metadata, spec = document.get("metadata"), document.get("spec")
     if metadata is not None:
         metadata.mapping(METADATA, {})
     if spec is None:

@@ -1,0 +1,289 @@
+"""WORKSTATION: a second evaluator, slow and plain, that judges the engine. It imports nothing of it.
+
+Written from the texts: the Kubernetes NetworkPolicy API, and Cilium's documentation of its policy language. It takes the YAML
+as plain values and asks every question anew, for one packet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+NAMESPACE = "io.kubernetes.pod.namespace"
+OF_NAMESPACE = "io.cilium.k8s.namespace.labels."
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a packet. `kind` is endpoint, host or world."""
+
+    kind: str
+    name: str
+    address: str
+    host: str = ""
+    namespace: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    namespace_labels: dict[str, str] = field(default_factory=dict)
+    replicas_ports: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """The first packet of a flow; `port` is the type for ICMP and ICMPV6."""
+
+    source: End
+    destination: End
+    protocol: str
+    port: int
+
+
+def allowed(documents: list[Any], packet: Packet, cluster: str) -> bool:
+    """Whether the packet passes: the source's egress and the destination's ingress."""
+    source, destination = packet.source, packet.destination
+    if source.kind == "endpoint" and source.name == destination.name:
+        return True
+    if source.kind == "host" and source.host == destination.host and destination.kind == "endpoint":
+        return True  # a host reaches its own endpoints
+    if source.kind == "endpoint" and not half(documents, packet, "egress", cluster):
+        return False
+    return destination.kind != "endpoint" or half(documents, packet, "ingress", cluster)
+
+
+def half(documents: list[Any], packet: Packet, direction: str, cluster: str) -> bool:
+    """Whether one end lets the packet pass: deny beats allow, and who is isolated needs an allow."""
+    isolated = granted = False
+    for document in documents:
+        if document["kind"] == "NetworkPolicy":
+            now, allow, deny = kubernetes(document, packet, direction)
+        else:
+            now, allow, deny = cilium(document, packet, direction, cluster)
+        if deny:
+            return False
+        isolated, granted = isolated or now, granted or allow
+    return granted or not isolated
+
+
+def ends(packet: Packet, direction: str) -> tuple[End, End]:
+    """The subject and its peer."""
+    if direction == "ingress":
+        return packet.destination, packet.source
+    return packet.source, packet.destination
+
+
+def holds(expression: dict[str, Any], values: list[str]) -> bool:
+    """One matchExpression over the values a key has."""
+    operator, wanted = expression["operator"], expression.get("values") or []
+    if operator == "Exists":
+        return values != []
+    if operator == "DoesNotExist":
+        return values == []
+    return any(value in wanted for value in values) == (operator == "In")
+
+
+def expressions(selector: dict[str, Any]) -> list[dict[str, Any]]:
+    """A selector as matchExpressions alone."""
+    plain = [
+        {"key": key, "operator": "In", "values": [value]} for key, value in (selector.get("matchLabels") or {}).items()
+    ]
+    return plain + (selector.get("matchExpressions") or [])
+
+
+# Kubernetes
+
+
+def kubernetes(document: Any, packet: Packet, direction: str) -> tuple[bool, bool, bool]:
+    """Whether a NetworkPolicy isolates the subject, allows the packet, denies it (never)."""
+    spec, namespace = document["spec"], document["metadata"].get("namespace", "default")
+    subject, peer = ends(packet, direction)
+    types = spec.get("policyTypes") or (["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
+    if direction.capitalize() not in types or subject.namespace != namespace:
+        return False, False, False
+    if not pods(spec["podSelector"], subject):
+        return False, False, False
+    for entry in spec.get(direction) or []:
+        peers = entry.get("from" if direction == "ingress" else "to") or []
+        right_port = not entry.get("ports") or any(kubernetes_port(port, packet) for port in entry["ports"])
+        if right_port and (not peers or any(kubernetes_peer(item, peer, namespace) for item in peers)):
+            return True, True, False
+    return True, False, False
+
+
+def pods(selector: dict[str, Any], end: End) -> bool:
+    """A podSelector over an endpoint's own labels."""
+    return all(
+        holds(item, [end.labels[item["key"]]] if item["key"] in end.labels else []) for item in expressions(selector)
+    )
+
+
+def kubernetes_peer(item: Any, peer: End, namespace: str) -> bool:
+    """One item of from or to."""
+    if item.get("ipBlock") is not None:
+        if peer.kind == "host":
+            return False
+        block = item["ipBlock"]
+        return inside(peer.address, block["cidr"]) and not any(
+            inside(peer.address, part) for part in block.get("except") or []
+        )
+    if peer.kind != "endpoint":
+        return False
+    scope = item.get("namespaceSelector")
+    if scope is None:
+        right_namespace = peer.namespace == namespace
+    else:
+        labels = {**peer.namespace_labels, "kubernetes.io/metadata.name": peer.namespace}
+        right_namespace = all(
+            holds(one, [labels[one["key"]]] if one["key"] in labels else []) for one in expressions(scope)
+        )
+    return right_namespace and pods(item.get("podSelector") or {}, peer)
+
+
+def kubernetes_port(port: Any, packet: Packet) -> bool:
+    """One item of ports."""
+    if packet.protocol != port.get("protocol", "TCP"):
+        return False
+    number = port.get("port")
+    if number is None:
+        return True
+    if isinstance(number, str):
+        return named(number, packet)
+    return number <= packet.port <= port.get("endPort", number)
+
+
+def named(name: str, packet: Packet) -> bool:
+    """A named port means what the destination, or a replica of it, calls so."""
+    known = packet.destination.replicas_ports.get(name, []) if packet.destination.kind == "endpoint" else []
+    return (packet.port, packet.protocol) in known
+
+
+def inside(address: str, block: str) -> bool:
+    """Whether the address lies in the block; families never mix."""
+    network = ip_network(block, strict=False)
+    return ip_address(address).version == network.version and ip_address(address) in network
+
+
+# Cilium
+
+
+def cilium(document: Any, packet: Packet, direction: str, cluster: str) -> tuple[bool, bool, bool]:
+    """Whether a Cilium policy isolates the subject, allows the packet, denies it."""
+    clusterwide = document["kind"] == "CiliumClusterwideNetworkPolicy"
+    namespace = "" if clusterwide else document["metadata"].get("namespace", "default")
+    subject, peer = ends(packet, direction)
+    isolated = allow = deny = False
+    for spec in ([document["spec"]] if document.get("spec") else []) + (document.get("specs") or []):
+        if namespace and subject.namespace != namespace:
+            continue
+        if not labelled(spec["endpointSelector"], subject, subject.host, cluster):
+            continue
+        allows, denies = spec.get(direction) or [], spec.get(direction + "Deny") or []
+        default = (spec.get("enableDefaultDeny") or {}).get(direction)
+        isolated = isolated or (bool(allows or denies) if default is None else default)
+        context = (packet, direction, namespace, cluster)
+        allow = allow or any(entry_matches(entry, peer, subject, *context) for entry in allows)
+        deny = deny or any(entry_matches(entry, peer, subject, *context) for entry in denies)
+    return isolated, allow, deny
+
+
+def all_labels(end: End, seen_from: str, cluster: str) -> list[tuple[str, str, str]]:
+    """The labels (source, key, value) under which an end is known."""
+    if end.kind == "host":
+        return [("reserved", "host" if end.host == seen_from else "remote-node", "")]
+    if end.kind == "world":
+        return [("reserved", "world", ""), ("reserved", f"world-ipv{ip_address(end.address).version}", "")]
+    own = [("k8s", key, value) for key, value in end.labels.items()]
+    space = {**end.namespace_labels, "kubernetes.io/metadata.name": end.namespace}
+    own += [("k8s", OF_NAMESPACE + key, value) for key, value in space.items()]
+    return [*own, ("k8s", NAMESPACE, end.namespace), ("k8s", "io.cilium.k8s.policy.cluster", cluster)]
+
+
+def split(key: str) -> tuple[str, str]:
+    """A selector's key as source and name."""
+    source, colon, name = key.partition(":")
+    return (source, name) if colon else ("any", key)
+
+
+def labelled(selector: dict[str, Any], end: End, seen_from: str, cluster: str) -> bool:
+    """A selector over everything an end is labelled with."""
+    labels = all_labels(end, seen_from, cluster)
+    for item in expressions(selector):
+        source, key = split(item["key"])
+        values = [value for other, name, value in labels if name == key and source in ("any", other)]
+        if not holds(item, values):
+            return False
+    return True
+
+
+def entry_matches(
+    entry: Any, peer: End, subject: End, packet: Packet, direction: str, namespace: str, cluster: str
+) -> bool:
+    """Whether an entry of a section is about this packet."""
+    way = "from" if direction == "ingress" else "to"
+    fields = [f"{way}{name}" for name in ("Endpoints", "CIDR", "CIDRSet", "Entities")]
+    said = [name for name in fields if entry.get(name) is not None]
+    ports, icmps = entry.get("toPorts") or [], entry.get("icmps") or []
+    if not said and not ports and not icmps:
+        return False  # an empty entry selects nothing
+    if ports and not any(cilium_port(port, packet) for row in ports for port in row.get("ports") or []):
+        return False
+    if icmps and not any(icmp(one, packet) for row in icmps for one in row.get("fields") or []):
+        return False
+    if not said:
+        return True
+    outside = peer.kind == "world"
+    return (
+        any(cilium_peer(item, peer, subject, namespace, cluster) for item in entry.get(f"{way}Endpoints") or [])
+        or any(entity(item, peer, subject) for item in entry.get(f"{way}Entities") or [])
+        or (outside and any(inside(peer.address, block) for block in entry.get(f"{way}CIDR") or []))
+        or (outside and any(in_set(item, peer.address) for item in entry.get(f"{way}CIDRSet") or []))
+    )
+
+
+def in_set(item: Any, address: str) -> bool:
+    """One item of a CIDR set."""
+    return inside(address, item["cidr"]) and not any(inside(address, part) for part in item.get("except") or [])
+
+
+def cilium_peer(selector: Any, peer: End, subject: End, namespace: str, cluster: str) -> bool:
+    """One item of fromEndpoints or toEndpoints: in the policy's namespace unless it says otherwise."""
+    keys = [split(item["key"]) for item in expressions(selector)]
+    if not labelled(selector, peer, subject.host, cluster):
+        return False
+    if any(source == "reserved" for source, _ in keys):
+        return True
+    names = [name for source, name in keys if source in ("any", "k8s")]
+    if NAMESPACE in names:
+        return True
+    if not namespace:
+        return peer.kind == "endpoint"
+    return any(name.startswith(OF_NAMESPACE) for name in names) or peer.namespace == namespace
+
+
+def entity(name: str, peer: End, subject: End) -> bool:
+    """One item of fromEntities or toEntities."""
+    if name == "all":
+        return True
+    if name in ("world", "world-ipv4", "world-ipv6"):
+        return peer.kind == "world" and name in ("world", f"world-ipv{ip_address(peer.address).version}")
+    if name == "cluster":
+        return peer.kind != "world"
+    if name == "host":
+        return peer.kind == "host" and peer.host == subject.host
+    return name == "remote-node" and peer.kind == "host" and peer.host != subject.host
+
+
+def cilium_port(port: Any, packet: Packet) -> bool:
+    """One item of toPorts' ports."""
+    protocol = port.get("protocol", "ANY")
+    if packet.protocol not in (("TCP", "UDP", "SCTP") if protocol == "ANY" else (protocol,)):
+        return False
+    if not port["port"].isdigit():
+        return named(port["port"].lower(), packet)
+    number = int(port["port"])
+    return number == 0 or number <= packet.port <= (port.get("endPort") or number)
+
+
+def icmp(one: Any, packet: Packet) -> bool:
+    """One item of icmps' fields."""
+    family = "ICMP" if one.get("family", "IPv4") == "IPv4" else "ICMPV6"
+    return bool(packet.protocol == family and packet.port == one["type"])
