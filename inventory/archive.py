@@ -13,6 +13,7 @@ import io
 import os
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,19 +38,23 @@ class Archive:
 @cache
 def archive() -> Archive:
     """The archive of this netctl. Made once, and kept in the user's cache folder by a digest of what it is made of."""
-    contents = _contents()
-    key = _key(contents)
-    path = _cache_folder() / f"agent-{key}.pyz"
+    files = contents()
+    path = _cache_folder() / f"agent-{_key(files)}.pyz"
     data = _kept(path)
     if data is None:
-        data = build(contents)
+        data = build(files)
         with contextlib.suppress(OSError):
             _keep(path, data)
+    return sealed(data, files)
+
+
+def sealed(data: bytes, files: Mapping[str, bytes]) -> Archive:
+    """An archive with its digest."""
     digest = hashlib.sha256(data).hexdigest()
-    return Archive(data, digest, importlib.util.MAGIC_NUMBER.hex(), contents["state/host/boot.py"])
+    return Archive(data, digest, importlib.util.MAGIC_NUMBER.hex(), files["state/host/boot.py"])
 
 
-def _contents() -> dict[str, bytes]:
+def contents() -> dict[str, bytes]:
     """Every file the agent is made of, by its name in the repository."""
     found: dict[str, bytes] = {}
     for package in (state, bpf):
@@ -59,20 +64,20 @@ def _contents() -> dict[str, bytes]:
     return found
 
 
-def build(contents: dict[str, bytes]) -> bytes:
+def build(files: Mapping[str, bytes]) -> bytes:
     """The archive of these files, with bytecode."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as new:
-        for name, content in sorted(contents.items()):
+        for name, content in sorted(files.items()):
             add(new, name, content)
             if name.endswith(".py"):
                 add(new, name + "c", bytecode(content, name))
     return made.getvalue()
 
 
-def _key(contents: dict[str, bytes]) -> str:
+def _key(files: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256(_FORMAT + importlib.util.MAGIC_NUMBER)
-    for name, content in sorted(contents.items()):
+    for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 

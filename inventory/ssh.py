@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import paramiko
 
 from inventory.ssh_config import Hop
-from inventory.ssh_connect import Connections, left_until, where_is
+from inventory.ssh_connect import Connections, hang_up, left_until, where_is
 from inventory.target import Target
 from state.problem import Problem, Unreachable
 
@@ -61,7 +61,7 @@ class SshTransport:
         """Close the connection."""
         self._closed = True
         if self._transport is not None:
-            self._transport.close()
+            hang_up(self._transport)
 
 
 class SshChannel:
