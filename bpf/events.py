@@ -132,9 +132,9 @@ def counts(entries: Table) -> tuple[Count, ...]:
 
 
 def name(kind: type[enum.IntEnum], number: int, prefix: str = "") -> str:
-    """The name of an enum's value in lower case, its number where this netctl does not know it."""
+    """The name of an enum's value in words, its number where this netctl does not know it."""
     try:
-        return kind(number).name[len(prefix) :].lower()
+        return kind(number).name[len(prefix) :].lower().replace("_", " ")
     except ValueError:
         return str(number)
 

@@ -10,47 +10,18 @@ import json
 import keyword
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
 from bpf.btf import ARRAY, ENUM, INT, PTR, STRUCT, VAR, Btf, Type
 from bpf.elf import Elf
+from bpf.gen_classes import DESCRIPTION, HEADER, Field, class_name, enum_class, struct_class
 from bpf.libbpf import MAP_TYPE_NAMES
 
 SENT = ("event",)
 """The structures that stand in no map: what goes through the ring buffers."""
 
 HERE = Path(__file__).parent
-HEADER = '''"""BOTH SIDES: what the maps of the datapath hold, as frozen values that pack to the very bytes.
-
-Generated from the BTF of the compiled objects by `python -m bpf.gen_layout`: change bpf/types.h and bpf/maps.h instead.
-Addresses and other big-endian fields are bytes in network order; everything else is little-endian.
-"""
-
-from __future__ import annotations
-
-import enum
-import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Optional
-'''
-DESCRIPTION = '''
-@dataclass(frozen=True)
-class MapLayout:
-    """A map as the datapath defines it. The types are named as in C; `inner` is what an array of maps holds."""
-
-    name: str
-    type: str
-    key: int
-    value: int
-    max_entries: int
-    flags: int
-    key_type: str = ""
-    value_type: str = ""
-    inner: Optional[MapLayout] = None
-'''
 _CODES = {("int", 1): "B", ("int", 2): "H", ("int", 4): "I", ("int", 8): "Q"}
 
 
@@ -59,16 +30,6 @@ Described = dict[str, Union[str, int, "Described"]]
 
 class LayoutError(ValueError):
     """A type that Python and C could read differently."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a generated class: its code as `struct` writes it, how many values that makes, and its annotation."""
-
-    name: str
-    code: str
-    count: int
-    annotation: str
 
 
 def main() -> int:
@@ -101,8 +62,8 @@ def _one(btf: Btf) -> str:
         f'LAYOUT = "{_digest(btf, maps, structs)}"\n"""The digest of all below: part of the pin path."""\n',
         DESCRIPTION,
     ]
-    parts += [_enum(item) for _, item in sorted(_enums(btf).items())]
-    parts += [_struct(btf, structs[name]) for name in _ordered(btf, structs)]
+    parts += [enum_class(item) for _, item in sorted(_enums(btf).items())]
+    parts += [struct_class(structs[name], list(_fields(btf, structs[name]))) for name in _ordered(btf, structs)]
     parts.append(
         "\nMAPS: Mapping[str, MapLayout] = {\n"
         + "".join(f"    {json.dumps(name)}: {_text(item, 4)},\n" for name, item in maps.items())
@@ -206,12 +167,8 @@ def _field(btf: Btf, owner: str, name: str, number: int) -> Field:
         if element.kind == INT:
             return Field(name, f"{item.length}{_CODES['int', element.size]}", item.length, "tuple[int, ...]")
     if item.kind == STRUCT:
-        return Field(name, f"{item.size}s", 1, _class(item.name))
+        return Field(name, f"{item.size}s", 1, class_name(item.name))
     raise LayoutError(f"struct {owner}: {name} is a union, a pointer or an array of structures")
-
-
-def _class(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def _ordered(btf: Btf, structs: dict[str, Type]) -> list[str]:
@@ -229,60 +186,6 @@ def _ordered(btf: Btf, structs: dict[str, Type]) -> list[str]:
     for name in structs:
         visit(name)
     return done
-
-
-def _struct(btf: Btf, item: Type) -> str:
-    fields = list(_fields(btf, item))
-    shown = [field for field in fields if field.annotation]
-    constant = f"_{item.name.upper()}"
-    code = "<" + "".join(field.code for field in fields)
-    return f'''
-{constant} = struct.Struct("{code}")
-
-
-@dataclass(frozen=True)
-class {_class(item.name)}:
-    """struct {item.name}, {item.size} bytes."""
-
-{"".join(f"    {field.name}: {field.annotation}{chr(10)}" for field in shown)}
-    def pack(self) -> bytes:
-        """The bytes as they stand in a map."""
-        return {_called(f"{constant}.pack", [_given(field) for field in shown])}
-
-    @classmethod
-    def unpack(cls, data: bytes) -> {_class(item.name)}:
-        """The value that these bytes stand for."""
-        values = {constant}.unpack(data)
-        return {_called("cls", _taken(shown))}
-'''
-
-
-def _given(field: Field) -> str:
-    """A field as an argument of `pack`."""
-    return f"{'*' if field.count > 1 else ''}self.{field.name}{'.pack()' if field.annotation[0].isupper() else ''}"
-
-
-def _taken(fields: list[Field]) -> list[str]:
-    """The fields as parts of what `unpack` returns."""
-    taken: list[str] = []
-    at = 0
-    for field in fields:
-        part = f"values[{at}]" if field.count == 1 else f"values[{at}:{at + field.count}]"
-        taken.append(f"{field.annotation}.unpack({part})" if field.annotation[0].isupper() else part)
-        at += field.count
-    return taken
-
-
-def _called(function: str, arguments: list[str]) -> str:
-    line = f"{function}({', '.join(arguments)})"
-    if len(line) <= 105:
-        return line
-    return f"{function}(\n" + "".join(f"            {item},\n" for item in arguments) + "        )"
-
-
-def _enum(item: Type) -> str:
-    lines = "".join(f"    {value.name} = {value.offset}\n" for value in item.members)
-    return f'\nclass {_class(item.name)}(enum.IntEnum):\n    """enum {item.name}."""\n\n{lines}'
 
 
 def _text(found: Described, indent: int) -> str:

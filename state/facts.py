@@ -38,6 +38,7 @@ class Facts:
 
     `uplink` is the device that carries the host's underlay address, `underlay_*` that address; `present` are the
     network namespaces (names in /run/netns) that exist, `foreign_netns` those of them that netctl did not create.
+    `ticks` are the jiffies of a second, `objects` the digests of the compiled BPF objects that came with the agent.
     `missing` are sentences about what netctl needs and the host lacks (each an error); `warnings` about what may bite.
     """
 
@@ -54,6 +55,8 @@ class Facts:
     foreign_netns: frozenset[str]
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    ticks: int = 250
+    objects: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

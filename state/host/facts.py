@@ -51,6 +51,8 @@ def gather(kernel: Kernel, scope: Scope) -> Facts:
         foreign_netns=present - frozenset(kernel.netns.owned() if present else ()),
         missing=lacks_bpf + tuple(_missing(scope, features, uplink)),
         warnings=tuple(_old(release)) + tuple(surroundings.warnings(kernel, scope, links, addresses, uplink.device)),
+        ticks=250 if lacks_bpf else kernel.bpf.ticks(),
+        objects={} if lacks_bpf else kernel.bpf.objects(),
     )
 
 
