@@ -40,12 +40,13 @@ def apply(
         host = host or [part.host for part in kept.plan.hosts]
     else:
         folder, (cluster, warnings) = given, workflow.validate(given, lab)
-    compare = workflow.towards(cluster)
+    compare, rows = workflow.towards(cluster), workflow.NOT_ASKED
     with connect(folder, cluster, host, label, lab) as fleet:
         if kept is not None:
             planned, compare = kept.plan.only(fleet.hosts), workflow.within(kept.plan, compare)
         else:
-            planned = workflow.plan(cluster, workflow.observe(fleet, cluster, fleet.hosts), compare, warnings)
+            rows = workflow.observe(fleet, cluster)
+            planned = workflow.plan(cluster, rows, compare, warnings)
         steps = phases([part for part in planned.hosts if part.applicable])
-        job = workflow.Job(cluster, planned, steps, compare, f"netctl apply {given}")
+        job = workflow.Job(cluster, planned, steps, compare, f"netctl apply {given}", facts=workflow.facts(rows))
         return execute.execute(fleet, job, QUESTION, yes, output)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli.workflow import Fleet
+from inventory.fleet import Fleet
+from inventory.selection import select
+from inventory.target import Target
 from state.cluster import Cluster
 
 
-@contextmanager
-def connect(folder: Path, cluster: Cluster, hosts: Sequence[str], labels: Sequence[str], lab: bool) -> Iterator[Fleet]:
-    """The selected hosts, to be spoken with in parallel; with `lab`, those of the running lab of the same manifest."""
-    raise NotImplementedError
-    yield
+def connect(folder: Path, cluster: Cluster, hosts: Sequence[str], labels: Sequence[str], lab: bool) -> Fleet:
+    """The selected hosts; with `lab`, those of the running lab of the same manifest. Use it as a context manager."""
+    chosen = select({name: host.labels for name, host in cluster.hosts.items()}, hosts, labels)
+    targets = _lab(folder) if lab else _real(cluster)
+    return Fleet(targets[name] for name in chosen)
+
+
+def _real(cluster: Cluster) -> Mapping[str, Target]:
+    return {
+        name: Target(name, host.address, host.ssh.port, host.ssh.user, host.ssh.host_key)
+        for name, host in cluster.hosts.items()
+    }
+
+
+def _lab(folder: Path) -> Mapping[str, Target]:
+    from inventory.lab.entry import reach
+
+    return reach(folder)

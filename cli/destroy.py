@@ -32,7 +32,7 @@ def destroy(
     cluster, warnings = workflow.validate(folder, lab)
     compare = partial(for_removal, KINDS)
     with connect(folder, cluster, host, label, lab) as fleet:
-        planned = workflow.plan(cluster, workflow.observe(fleet, cluster, fleet.hosts), compare, warnings)
+        planned = workflow.plan(cluster, workflow.observe(fleet, cluster), compare, warnings)
         whole = Phase("destroy", {part.host: part.changes for part in planned.hosts if part.applicable})
         job = workflow.Job(cluster, planned, (whole,), compare, f"netctl destroy {folder}", leave=True)
         return execute.execute(fleet, job, QUESTION, yes, output)

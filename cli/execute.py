@@ -6,7 +6,8 @@ import sys
 
 from cli import ask, exits, show, workflow
 from cli.interrupt import Interrupt
-from cli.workflow import Fleet, Job
+from cli.workflow import Job
+from inventory.fleet import Fleet
 
 
 def execute(fleet: Fleet, job: Job, question: str, yes: bool, output: str) -> int:

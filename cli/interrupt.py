@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Optional
+from typing import Any, Optional
 
 
 class Interrupt:
@@ -13,7 +13,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.requested = False
-        self._before: dict[int, signal.Handlers | signal._HANDLER] = {}
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cli.explain import Explainer
-from cli.workflow import Fleet
+from inventory.fleet import Fleet, failures
+from inventory.session import Session
 from state import wire
 from state.cluster import Cluster
 from state.host.packets import Probe
@@ -126,14 +127,13 @@ class Trials:
         self._conclude(by_nonce, self._ask(arriving), at_target=True)
 
     def _ask(self, requests: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-        def ask(host: str, session: Any) -> Any:
-            return session.call("probe", requests[host], DEADLINE)
+        def ask(session: Session) -> Any:
+            return session.call("probe", requests[session.name], DEADLINE)
 
-        answers = self._fleet.each(ask, sorted(requests))
-        failed = [answer for answer in answers.values() if isinstance(answer, HostError)]
-        if failed:
+        rows = self._fleet.each(ask, sorted(requests))
+        if failed := failures(rows):
             raise HostError(*(problem for error in failed for problem in error.problems))
-        return answers
+        return {host: row.value for host, row in rows.items()}
 
     def _conclude(self, by_nonce: Mapping[int, Trial], seen: Mapping[str, Any], at_target: bool) -> None:
         for host, answer in seen.items():

@@ -34,7 +34,7 @@ def plan(
 
     cluster, warnings = workflow.validate(folder, lab)
     with connect(folder, cluster, host, label, lab) as fleet:
-        seen = workflow.observe(fleet, cluster, fleet.hosts)
+        seen = workflow.observe(fleet, cluster)
     planned = workflow.plan(cluster, seen, workflow.towards(cluster), warnings)
     show.plan(planned, cluster, output)
     if out is not None:

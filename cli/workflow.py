@@ -1,49 +1,31 @@
 """WORKSTATION: what netctl does with hosts, from top to bottom: validate, observe, plan, (confirm,) apply, verify.
 
-A fleet answers per host with a value or with the HostError that befell it: one host failing never hides another.
+A fleet answers with a row per host, a value or the error that befell it: one host failing never hides another.
 """
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
-from cli import exits
+from cli import exits, progress
 from cli.interrupt import Interrupt
 from cli.result import HostResult, Result
-from state import wire
+from inventory import requests
+from inventory.fleet import Fleet, Row
+from inventory.session import Session
 from state.change import Change
 from state.cluster import Cluster
+from state.facts import Facts
 from state.kinds import KINDS
 from state.phases import Phase
 from state.plan import HostPlan, Observation, Plan, for_host, observation, scope
-from state.problem import HostError, LockHeld, Problem, Stale, Unreachable
+from state.problem import LockHeld, NetctlError, Problem, Stale, Unreachable
 
-T = TypeVar("T")
+Rows = Mapping[str, Row[Observation]]
+NOT_ASKED: Rows = {}
 Compare = Callable[[str, Observation], HostPlan]
-Answer = Observation | None
-OBSERVE_DEADLINE = 60.0
-APPLY_DEADLINE = 600.0
-
-
-class Session(Protocol):
-    """A conversation with the agent of one host."""
-
-    def call(self, verb: str, body: Mapping[str, Any], deadline: float = ...) -> Mapping[str, Any]:
-        """One request and its reply. Raises the HostError that the agent reports, or Unreachable."""
-        ...
-
-
-class Fleet(Protocol):
-    """The sessions of the selected hosts."""
-
-    def each(self, work: Callable[[str, Any], T], hosts: Sequence[str]) -> Mapping[str, T | HostError]:
-        """The work done on each host, in parallel."""
-        ...
 
 
 def validate(folder: Path, lab: bool = False) -> tuple[Cluster, tuple[Problem, ...]]:
@@ -54,31 +36,31 @@ def validate(folder: Path, lab: bool = False) -> tuple[Cluster, tuple[Problem, .
     return cluster, tuple(warnings)
 
 
-def observe(fleet: Fleet, cluster: Cluster, hosts: Sequence[str]) -> Mapping[str, Observation | HostError]:
+def observe(fleet: Fleet, cluster: Cluster) -> Rows:
     """What each host says of itself."""
 
-    def ask(host: str, session: Session) -> Observation:
-        body = session.call("observe", {"scope": wire.dump(scope(cluster, host))}, OBSERVE_DEADLINE)
-        return observation(KINDS, body)
+    def ask(session: Session) -> Observation:
+        return observation(KINDS, requests.observe(session, scope(cluster, session.name)))
 
-    return fleet.each(ask, hosts)
+    with progress.counting(len(fleet.hosts), "hosts observed") as finished:
+        return fleet.each(ask, finished=finished)
 
 
-def plan(
-    cluster: Cluster,
-    seen: Mapping[str, Observation | HostError],
-    compare: Compare,
-    warnings: tuple[Problem, ...] = (),
-) -> Plan:
+def facts(rows: Rows) -> dict[str, Facts]:
+    """The facts of the hosts that answered."""
+    return {host: row.value.facts for host, row in rows.items() if row.value is not None}
+
+
+def plan(cluster: Cluster, rows: Rows, compare: Compare, warnings: tuple[Problem, ...] = ()) -> Plan:
     """What turns every host into what it should be; a host that could not be asked has its reason instead."""
+    return Plan(cluster.name, tuple(_planned(row, compare) for _, row in sorted(rows.items())), warnings)
 
-    def for_one(host: str) -> HostPlan:
-        answer = seen[host]
-        if isinstance(answer, HostError):
-            return HostPlan(host, problems=answer.problems, exit_code=answer.exit_code)
-        return compare(host, answer)
 
-    return Plan(cluster.name, tuple(for_one(host) for host in sorted(seen)), warnings)
+def _planned(row: Row[Observation], compare: Compare) -> HostPlan:
+    if row.value is not None:
+        return compare(row.host, row.value)
+    assert row.error is not None
+    return HostPlan(row.host, problems=row.error.problems, exit_code=row.error.exit_code)
 
 
 def towards(cluster: Cluster) -> Compare:
@@ -103,7 +85,7 @@ class Job:
     """A plan to carry out, phase by phase.
 
     `compare` says what is left afterwards; `command` is told to whoever waits for the lock; with `leave` nothing of
-    netctl is to remain on the hosts.
+    netctl is to remain on the hosts. `facts` of the hosts, where known, spare large tables the way back.
     """
 
     cluster: Cluster
@@ -112,44 +94,36 @@ class Job:
     compare: Compare
     command: str
     leave: bool = False
+    facts: Mapping[str, Facts] = field(default_factory=dict[str, Facts])
 
-    def request(self, host: str, changes: tuple[Change, ...]) -> dict[str, Any]:
-        """What the agent of one host is asked to do."""
-        return {
-            "scope": wire.dump(scope(self.cluster, host)),
-            "changes": wire.dump(changes),
-            "who": f"{getpass.getuser()}@{socket.gethostname()}",
-            "command": self.command,
-            "leave": self.leave,
-        }
+    def make(self, session: Session, changes: tuple[Change, ...]) -> Observation:
+        """One host's part of a phase."""
+        host, facts = session.name, self.facts.get(session.name)
+        expected: requests.Expected = {}
+        if facts is not None and not self.leave:
+            expected = {kind.name: kind.desired(self.cluster, host, facts) for kind in KINDS if kind.bulk}
+        wanted = scope(self.cluster, host)
+        return observation(KINDS, requests.apply(session, wanted, changes, self.command, expected, self.leave))
 
 
 def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
-    """Make the changes, then compare once more: what is left is an error. All end a phase before any starts the next."""
+    """Make the changes, then compare again: what is left is an error. All end a phase before any starts the next."""
     after: dict[str, Observation] = {}
-    failed: dict[str, HostError] = {}
+    failed: dict[str, NetctlError] = {}
     for phase in job.phases:
 
-        def make(host: str, session: Session, changes: Mapping[str, tuple[Change, ...]] = phase.changes) -> Answer:
-            if interrupt.requested:
-                return None
-            return _make(session, job.request(host, changes[host]))
+        def make(session: Session, of: Phase = phase) -> Observation | None:
+            return None if interrupt.requested else job.make(session, of.changes[session.name])
 
-        answers = fleet.each(make, [host for host in phase.changes if host not in failed])
-        for host, answer in answers.items():
-            if isinstance(answer, HostError):
-                failed[host] = answer
-            elif answer is not None:
-                after[host] = answer
+        with progress.counting(len(phase.changes), f"hosts through phase {phase.name}") as finished:
+            rows = fleet.each(make, [host for host in phase.changes if host not in failed], finished)
+        failed |= {host: row.error for host, row in rows.items() if row.error is not None}
+        after |= {host: row.value for host, row in rows.items() if row.value is not None}
     hosts = (verify(host, after.get(host.host), failed.get(host.host), job) for host in job.plan.hosts)
     return Result(job.cluster.name, tuple(hosts), interrupt.requested)
 
 
-def _make(session: Session, request: Mapping[str, Any]) -> Observation:
-    return observation(KINDS, session.call("apply", request, APPLY_DEADLINE))
-
-
-def verify(planned: HostPlan, after: Observation | None, error: HostError | None, job: Job) -> HostResult:
+def verify(planned: HostPlan, after: Observation | None, error: NetctlError | None, job: Job) -> HostResult:
     """What came of one host: of its plan nothing may be left."""
     host = planned.host
     if error is not None:
@@ -167,7 +141,7 @@ def verify(planned: HostPlan, after: Observation | None, error: HostError | None
     return HostResult(host, "applied" if planned.changes else "unchanged", done)
 
 
-def _outcome(error: HostError) -> str:
+def _outcome(error: NetctlError) -> str:
     if isinstance(error, Unreachable):
         return "unreachable"
     return "refused" if isinstance(error, (Stale, LockHeld)) else "failed"

@@ -98,27 +98,16 @@ def scope(cluster: Cluster, name: str) -> Scope:
     )
 
 
-def observation(kinds: Kinds, body: Mapping[str, Any], expected: Optional[Observed] = None) -> Observation:
-    """What an agent's reply says. Of bulk kinds that it only names as the same, the values are the `expected` ones."""
-    found: dict[str, Mapping[str, Found[Any]]] = {}
-    for kind in kinds:
-        if kind.name in body.get("same", ()):
-            found[kind.name] = (expected or {})[kind.name]
-            continue
-        found[kind.name] = {
+def observation(kinds: Kinds, body: Mapping[str, Any]) -> Observation:
+    """What an agent's reply says."""
+    found = {
+        kind.name: {
             address: Found(wire.load(kind.value, item["value"]), item["owned"])
             for address, item in body["observed"].get(kind.name, {}).items()
         }
-    return Observation(wire.load(Facts, body["facts"]), found)
-
-
-def expected(kinds: Kinds, cluster: Cluster, host: str, facts: Facts) -> Observed:
-    """What a host that is as the manifest says has in its large tables."""
-    return {
-        kind.name: {address: Found(wanted.value) for address, wanted in kind.desired(cluster, host, facts).items()}
         for kind in kinds
-        if kind.bulk
     }
+    return Observation(wire.load(Facts, body["facts"]), found)
 
 
 def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> HostPlan:

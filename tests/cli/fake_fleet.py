@@ -1,14 +1,15 @@
-"""Hosts that exist in memory only: they hold what each kind observes as JSON, and do what an agent does with a request."""
+"""Hosts that exist in memory only: they hold what each kind observes as JSON, and do what an agent would do."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
 
+from inventory.fleet import Row
 from state import wire
 from state.facts import Device, Facts, Features
 from state.problem import HostError, LockHeld, Problem, Stale, Unreachable
@@ -38,8 +39,9 @@ def facts(number: int) -> Facts:
 
 @dataclass
 class FakeHost:
-    """One host. `error` is raised by every request, `refuses` by `apply`; `forgets` changes of this kind are not made."""
+    """One host. `error` is raised by every request, `refuses` by `apply`; changes of the kind `forgets` are not made."""
 
+    name: str
     facts: Facts
     found: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     error: HostError | None = None
@@ -80,20 +82,27 @@ class FakeFleet:
         self._members = members
         self.hosts = sorted(members)
 
-    def each(self, work: Callable[[str, Any], T], hosts: Sequence[str]) -> dict[str, T | HostError]:
+    def each(
+        self,
+        work: Callable[[Any], T],
+        hosts: Sequence[str] | None = None,
+        finished: Callable[[Row[T]], None] | None = None,
+    ) -> dict[str, Row[T]]:
         """The work done on each host, one after the other."""
-        answers: dict[str, T | HostError] = {}
-        for host in hosts:
+        rows: dict[str, Row[T]] = {}
+        for host in self.hosts if hosts is None else hosts:
             try:
-                answers[host] = work(host, self._members[host])
+                rows[host] = Row(host, work(self._members[host]))
             except HostError as error:
-                answers[host] = error
-        return answers
+                rows[host] = Row(host, error=error)
+            if finished is not None:
+                finished(rows[host])
+        return rows
 
 
 def three() -> dict[str, FakeHost]:
     """The hosts of examples/three-hosts, with nothing of netctl's on them."""
-    return {name: FakeHost(facts(number)) for number, name in enumerate(("alpha", "beta", "gamma"), 1)}
+    return {name: FakeHost(name, facts(number)) for number, name in enumerate(("alpha", "beta", "gamma"), 1)}
 
 
 def connector(members: Mapping[str, FakeHost]) -> Callable[..., Any]:
@@ -102,7 +111,7 @@ def connector(members: Mapping[str, FakeHost]) -> Callable[..., Any]:
     @contextmanager
     def connect(
         folder: Any, cluster: Any, hosts: Sequence[str], labels: Sequence[str], lab: bool
-    ) -> Iterator[FakeFleet]:
+    ) -> Generator[FakeFleet]:
         yield FakeFleet({name: host for name, host in members.items() if not hosts or name in hosts})
 
     return connect
