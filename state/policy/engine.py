@@ -122,7 +122,10 @@ class Engine:
             ingress = self._side("ingress", destination.endpoint, flow)
         sides = [side for side in (egress, ingress) if side is not None]
         denying = [side for side in sides if not side.allowed]
-        reason = "; ".join(dict.fromkeys(side.reason for side in denying or sides))
+        reason = "; ".join(dict.fromkeys(side.reason for side in sides))
+        if denying:
+            also = f"; {denying[1].subject} would deny it too" if len(denying) > 1 else ""
+            reason = denying[0].reason + also
         return Verdict(not denying, reason, egress, ingress)
 
     def _flow(
@@ -230,4 +233,4 @@ def _contains(block: Cidr, flow: Flow) -> bool:
 
 def _places(sources: tuple[Source, ...]) -> str:
     shown = [f"{source.file}:{source.line}" for source in sources]
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
+    return ", ".join(shown[:2]) + (f" and {len(shown) - 2} more" if len(shown) > 2 else "")

@@ -1,0 +1,124 @@
+"""WORKSTATION: `netctl test`: the manifest's assertions, unit tests of the network, judged by the policy engine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.options import Folder, Format
+
+if TYPE_CHECKING:
+    from cli.render.page import Line
+    from state.cluster import Cluster
+    from state.manifest import Assertion
+    from state.problem import Source
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is true of an assertion. `got` is `allow` or `deny`; `method` says who found out: `engine` or `packets`."""
+
+    got: str
+    method: str
+    reason: str
+    rules: tuple[Source, ...]
+
+
+def test(folder: Folder = Path(), output: Format = "text") -> int:
+    """Check the manifest's assertions: by the policy engine, or with real packets."""
+    from cli import exits
+    from schemas.loader import load_cluster
+
+    cluster, _ = load_cluster(folder, require_host_keys=False)
+    answers = by_engine(cluster)
+    show(cluster.assertions, answers, output)
+    return exits.FINE if all(map(_holds, cluster.assertions, answers)) else exits.ERROR
+
+
+def by_engine(cluster: Cluster) -> list[Answer]:
+    """What the policy engine says of every assertion, in manifest order."""
+    from state.policy.engine import decide
+
+    answers: list[Answer] = []
+    for item in cluster.assertions:
+        verdict = decide(cluster, item.origin, item.target, item.protocol, item.port)
+        answers.append(Answer(verdict.word, "engine", verdict.reason, verdict.rules))
+    return answers
+
+
+def show(assertions: Sequence[Assertion], answers: Sequence[Answer], output: str) -> None:
+    """Print the outcome to standard output, for people or programs."""
+    if output == "json":
+        json.dump(document(assertions, answers), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    from cli.render.page import write
+
+    write(table(assertions, answers), sys.stdout)
+
+
+def document(assertions: Sequence[Assertion], answers: Sequence[Answer]) -> dict[str, Any]:
+    """The outcome as one object, assertions in manifest order."""
+    passed = sum(map(_holds, assertions, answers))
+    return {
+        "assertions": [
+            {
+                "from": item.origin,
+                "to": item.target,
+                "port": item.port,
+                "protocol": item.protocol,
+                "expect": item.expect,
+                "got": answer.got,
+                "method": answer.method,
+                "reason": answer.reason,
+                "rules": [_place(rule) for rule in answer.rules],
+                "source": _place(item.source),
+            }
+            for item, answer in zip(assertions, answers, strict=True)
+        ],
+        "passed": passed,
+        "failed": len(answers) - passed,
+    }
+
+
+def table(assertions: Sequence[Assertion], answers: Sequence[Answer]) -> list[Line]:
+    """The outcome as a table: one line for each assertion, two for each that does not hold."""
+    from cli.render.page import BAD, FAINT, GOOD, STRONG, line
+
+    if not assertions:
+        return [line("The manifest asserts nothing. Say what must hold under `assertions:`.")]
+    cells = [
+        (item.origin, item.target, _what(item), answer.got) for item, answer in zip(assertions, answers, strict=True)
+    ]
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    lines: list[Line] = []
+    for item, answer, row in zip(assertions, answers, cells, strict=True):
+        holds = _holds(item, answer)
+        origin, target, what, got = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        sign = ("ok  ", GOOD) if holds else ("FAIL", BAD)
+        lines.append(
+            line(sign, f"  {origin} -> {target}  {what}  ", (got, "" if holds else BAD), ("  " + answer.reason, FAINT))
+        )
+        if not holds:
+            lines.append(line("      ", (f"expected {item.expect} at {_place(item.source)}", BAD)))
+    passed = sum(map(_holds, assertions, answers))
+    methods = " and ".join(sorted({"the policy engine" if one.method == "engine" else "packets" for one in answers}))
+    lines.append(line())
+    lines.append(line((f"{passed} passed, {len(answers) - passed} failed", STRONG), f" (judged by {methods})."))
+    return lines
+
+
+def _holds(assertion: Assertion, answer: Answer) -> bool:
+    return assertion.expect == answer.got
+
+
+def _what(assertion: Assertion) -> str:
+    return assertion.protocol if assertion.port is None else f"{assertion.port}/{assertion.protocol}"
+
+
+def _place(source: Source) -> str:
+    return f"{source.file}:{source.line}"
