@@ -52,7 +52,7 @@ def class_name(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def structclass_name(item: Type, fields: list[Field]) -> str:
+def struct_class(item: Type, fields: list[Field]) -> str:
     """A structure as a frozen class that packs to its bytes."""
     shown = [field for field in fields if field.annotation]
     constant = f"_{item.name.upper()}"
@@ -101,7 +101,7 @@ def _called(function: str, arguments: list[str]) -> str:
     return f"{function}(\n" + "".join(f"            {item},\n" for item in arguments) + "        )"
 
 
-def enumclass_name(item: Type) -> str:
+def enum_class(item: Type) -> str:
     """An enum of C as one of Python, its values named as in C."""
     lines = "".join(f"    {value.name} = {value.offset}\n" for value in item.members)
     return f'\nclass {class_name(item.name)}(enum.IntEnum):\n    """enum {item.name}."""\n\n{lines}'
