@@ -89,7 +89,8 @@ APART int ask_policy(const struct packet *p, const struct peer *other, const str
 	key.policy = d->policy;
 	key.identity = other->identity;
 	say(d, find_verdict(table, &key));
-	if (!(flags & POLICY_BY_BLOCK) || d->reason == DENIED_BY_RULE)
+	/* hosts are known by what they are, never by address: their narrowest block is the world's */
+	if (!(flags & POLICY_BY_BLOCK) || d->reason == DENIED_BY_RULE || other->identity < IDENTITY_FIRST)
 		return 0;
 	block = find_block(p, address);
 	if (!block || !block->identity || block->identity == other->identity)
