@@ -18,19 +18,20 @@ def with_carried(
     difference: Difference,
     desired: Mapping[str, Wanted[Any]],
     observed: Mapping[str, Found[Any]],
-    replaced: frozenset[tuple[str, str]],
+    gone: frozenset[tuple[str, str]],
 ) -> Difference:
-    """The difference, and a replacement of everything that rests on what is `replaced` (kind and address)."""
-    if not replaced:
+    """The difference, and a replacement of everything that rests on what is `gone`, be it for a moment."""
+    if not gone:
         return difference
     changes = {change.address: change for change in difference.changes}
     for address, wanted in desired.items():
         found = observed.get(address)
-        if found is not None and found.owned and not replaced.isdisjoint(kind.rests_on(address, found.value)):
+        if found is not None and found.owned and not gone.isdisjoint(kind.rests_on(address, found.value)):
             changes[address] = Change(kind.name, address, Action.REPLACE, found.value, wanted.value, wanted.source)
     return Difference(tuple(change for _, change in sorted(changes.items())), difference.obstacles)
 
 
-def replacements(difference: Difference) -> set[tuple[str, str]]:
-    """Kind and address of everything that goes and comes back."""
-    return {(change.kind, change.address) for change in difference.changes if change.action is Action.REPLACE}
+def going(kind: Kind[Any], difference: Difference) -> set[tuple[str, str]]:
+    """What goes with everything that the difference deletes or replaces."""
+    leaving = [change for change in difference.changes if change.action in (Action.DELETE, Action.REPLACE)]
+    return {carried for change in leaving for carried in kind.carries(change.address, change.before)}

@@ -21,8 +21,9 @@ class Link:
     """A network device as the kernel shows it.
 
     `type` is the kernel's word (`veth`, `vxlan`; none for hardware); `port` and `external` are of VXLAN. `peer_index`
-    and `peer_netns` say where the other end of a veth is (None: in a namespace without a name). `link_local` tells
-    whether the kernel makes an fe80 address for it, `ipv6` whether it speaks IPv6 at all.
+    and `peer_netns` say where the other end of a veth is; the latter is None where that namespace has no name, and for
+    devices that are not in the host's own. `link_local` tells whether the kernel makes an fe80 address for it, `ipv6`
+    whether it speaks IPv6 at all.
     """
 
     name: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from state import naming, wire
-from state.carried import replacements, with_carried
+from state.carried import going, with_carried
 from state.change import Change, Found, Wanted, diff, fingerprint
 from state.cluster import Cluster
 from state.facts import Facts, Scope
@@ -128,14 +128,14 @@ def for_removal(kinds: Kinds, host: str, seen: Observation) -> HostPlan:
 def _compare(kinds: Kinds, host: str, desired: Mapping[str, Mapping[str, Wanted[Any]]], seen: Observation) -> HostPlan:
     changes: list[Change] = []
     problems: list[Problem] = []
-    replaced: frozenset[tuple[str, str]] = frozenset()
+    gone: frozenset[tuple[str, str]] = frozenset()
     unchanged = 0
     for kind in kinds:
         wanted, found = desired.get(kind.name, {}), seen.found.get(kind.name, {})
         if kind.lasting:
             found = {address: item for address, item in found.items() if address in wanted}
-        difference = with_carried(kind, diff(kind.name, wanted, found, kind.fixed), wanted, found, replaced)
-        replaced |= replacements(difference)
+        difference = with_carried(kind, diff(kind.name, wanted, found, kind.fixed), wanted, found, gone)
+        gone |= going(kind, difference)
         changes += difference.changes
         problems += difference.obstacles
         touched = {change.address for change in difference.changes}

@@ -11,6 +11,7 @@ from state.change import Found, Wanted
 from state.cluster import Cluster
 from state.facts import Facts, Scope
 from state.kernel import Address, Kernel
+from state.kinds.device import INSIDE
 from state.kinds.marked import Marked, found, places, spoken, within
 from state.placement import placed
 
@@ -47,8 +48,8 @@ class Addresses(Marked[Address]):
         )
 
     def rests_on(self, address: str, value: Address) -> tuple[tuple[str, str], ...]:
-        """The host's device; an endpoint's own end is gone and back with the other one."""
-        return () if value.netns else (("device", value.device),)
+        """The device."""
+        return ((INSIDE, value.netns),) if value.netns else (("device", value.device),)
 
 
 def _address(netns: str, device: str, address: Union[IPv4Address, IPv6Address]) -> Address:

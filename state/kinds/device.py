@@ -18,6 +18,9 @@ from state.underlay import endpoint_mtu
 LOOSE = 2
 """The kernel takes the larger of a device's and everybody's `rp_filter`: with 2 here it is never strict (1)."""
 
+INSIDE = "device inside"
+"""What an endpoint's own end of its device carries, with the name of its namespace."""
+
 ELSEWHERE = "?"
 """The namespace of a veth's other end when it has no name any more."""
 
@@ -79,6 +82,10 @@ class Devices(Kind[Device]):
                 for link in filter(_takes_the_place, kernel.net.links(netns)):
                     found[name] = Found(_device(link, None), owned=False)
         return found
+
+    def carries(self, address: str, value: Device) -> tuple[tuple[str, str], ...]:
+        """What is configured on either end."""
+        return (("device", address), (INSIDE, value.netns))
 
     def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:
         """Make, change or remove devices; only what is marked is ever removed."""

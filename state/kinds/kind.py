@@ -43,8 +43,12 @@ class Kind(Generic[V]):
         """Make the changes, in order. Level-triggered: creating what is there and deleting what is gone succeed."""
         raise NotImplementedError
 
+    def carries(self, address: str, value: V) -> Sequence[tuple[str, str]]:
+        """What goes when the thing goes, by names that `rests_on` uses: itself, and whatever else it holds up."""
+        return ((self.name, address),)
+
     def rests_on(self, address: str, value: V) -> Sequence[tuple[str, str]]:
-        """Kind and address of what carries the thing: the kernel removes it with that, so it is replaced with that."""
+        """What carries the thing: the kernel removes it with that, so a plan replaces it with that."""
         return ()
 
     def notices(self, cluster: Cluster, host: str, facts: Facts) -> Sequence[Problem]:

@@ -9,6 +9,7 @@ from state.change import Found, Wanted
 from state.cluster import Cluster
 from state.facts import Facts, Scope
 from state.kernel import Kernel, Neighbour
+from state.kinds.device import INSIDE
 from state.kinds.marked import Marked, found, places, spoken, within
 from state.placement import placed
 from state.problem import Source
@@ -37,8 +38,8 @@ class Neighbours(Marked[Neighbour]):
         )
 
     def rests_on(self, address: str, value: Neighbour) -> tuple[tuple[str, str], ...]:
-        """The host's device."""
-        return () if value.netns else (("device", value.device),)
+        """The device."""
+        return ((INSIDE, value.netns),) if value.netns else (("device", value.device),)
 
 
 def _wanted(cluster: Cluster, host: str, facts: Facts) -> Iterator[tuple[Neighbour, Source]]:

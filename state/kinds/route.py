@@ -11,6 +11,7 @@ from state.change import Found, Wanted
 from state.cluster import Cluster, Endpoint, Host
 from state.facts import Facts, Scope
 from state.kernel import MAIN_TABLE, Kernel, Route
+from state.kinds.device import INSIDE
 from state.kinds.marked import Marked, found, places, spoken
 from state.placement import placed
 from state.problem import Source
@@ -52,8 +53,9 @@ class Routes(Marked[Route]):
         return found((_address(item), item) for item in here + there)
 
     def rests_on(self, address: str, value: Route) -> tuple[tuple[str, str], ...]:
-        """The host's device, and the address it sends from."""
-        return () if value.netns else (("device", value.device), ("address", value.source))
+        """The device, and the address it sends from."""
+        device = (INSIDE, value.netns) if value.netns else ("device", value.device)
+        return (device, ("address", spoken(value.netns, value.source)))
 
 
 def _of_endpoint(endpoint: Endpoint, own: Host) -> Iterator[Route]:
