@@ -125,9 +125,10 @@ def _room(sections: Sections, manifest: Manifest, report: Report) -> None:
             network = fixed or type(whole)((int(whole.network_address), prefix))
             room = usable(network)
             if number > room > 0:
+                left = count(room, "endpoint")
                 report.error(
                     sections.hosts[name].place,
-                    f"the /{network.prefixlen} slice of host {name} has room for {count(room, 'endpoint')}, not for {number}",
+                    f"the /{network.prefixlen} slice of host {name} has room for {left}, not for {number}",
                     f"Use a shorter hostPrefix.{family}, or move endpoints to another host.",
                     f"hosts.{name}",
                 )

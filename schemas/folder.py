@@ -56,8 +56,13 @@ def matches(name: str, pattern: str) -> bool:
 
 def read_text(folder: Path, name: str, report: Report) -> str:
     """A file's text; what keeps it from being read goes to the report."""
+    path = folder / name
+    if path.exists() and not path.is_file():  # reading a pipe or a device would wait for ever
+        report.incomplete = True
+        report.error(Source(name, 1), f"{name} is not a file")
+        return ""
     try:
-        data = (folder / name).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         report.incomplete = True
         report.error(Source(name, 1), f"{name} cannot be read", f"{error.strerror}.")
