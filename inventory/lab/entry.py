@@ -109,8 +109,15 @@ def ssh(lab: Lab, host: str, words: Sequence[str]) -> list[str]:
     """The command line of OpenSSH's client that logs in to a host, run where the world is."""
     if host not in lab.wiring.hosts:
         raise UsageError.of(f"the lab has no host {host}", f"It has: {', '.join(sorted(lab.wiring.hosts))}.")
-    enter = [_program("nsenter"), f"--net=/proc/{lab.world()}/ns/net", "--"]
-    return [*enter, _program("ssh"), "-F", str(lab.ssh_config), host, *([shlex.join(words)] if words else [])]
+    return outside(lab, [_program("ssh"), "-F", str(lab.ssh_config), host, *([shlex.join(words)] if words else [])])
+
+
+def outside(lab: Lab, words: Sequence[str]) -> list[str]:
+    """The command line that runs a program of this machine, with its files, in the world's network.
+
+    From there `ssh -F lab.ssh_config` and whatever is built on it reach the hosts as netctl does.
+    """
+    return [_program("nsenter"), f"--net=/proc/{lab.world()}/ns/net", "--", *words]
 
 
 def endpoint(manifest: Union[Manifest, Cluster], key: str) -> tuple[str, str]:

@@ -149,7 +149,7 @@ def _make_root(machine: Mapping[str, Any], disk: str) -> None:
         _format(disk, machine)
     _folder(new)
     _overlay("/", new, f"{disk}/root-layers")
-    for point in _mount_points():
+    for point in (point for point in _mount_points() if point not in machine["files"]):
         _carry_over(point, new + point, f"{disk}/layers/{point[1:].replace('/', '-')}")
     mount("proc", f"{new}/proc", "proc", NOSUID | NODEV | NOEXEC)
     Path(disk, "boot_id").write_text(f"{uuid.uuid4()}\n")

@@ -21,6 +21,7 @@ from state.manifest import Manifest
 from state.problem import NetctlError, Problem, UsageError
 
 SCRIPT = Path(__file__).with_name("machine.py")
+NEEDS = "The lab needs Linux 6.1 or newer with namespaces, cgroup v2, overlayfs, veth and bridge."
 PATIENCE = 20.0
 """Seconds in which a host's sshd must listen."""
 
@@ -130,7 +131,7 @@ def _boot(lab: Lab, machines: list[Machine]) -> frozenset[str]:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         remedy = f"Remove what is left of it: netctl lab down {lab.name}"
-        raise NetctlError.of("the lab does not start", f"{reason}\n{remedy}")
+        raise NetctlError.of("the lab does not start", f"{reason}\n{NEEDS}\n{remedy}")
     answers: dict[str, str] = json.loads(done.stdout)["machines"]
     problems = [*_complaints(answers), *_silent(lab, [item for item in machines if not answers[item.name]])]
     if problems:
@@ -157,7 +158,7 @@ def _order(lab: Lab, machine: Machine) -> dict[str, Any]:
 def _complaints(answers: dict[str, str]) -> Iterator[Problem]:
     for name, answer in sorted(answers.items()):
         if answer:
-            yield Problem(f"{name} does not boot", answer, f"host {name}")
+            yield Problem(f"{name} does not boot", f"{answer[0].upper()}{answer[1:]}.\n{NEEDS}", f"host {name}")
 
 
 def _silent(lab: Lab, machines: Iterable[Machine]) -> Iterator[Problem]:

@@ -19,9 +19,10 @@ from pathlib import Path
 from inventory.lab import cgroup
 from inventory.lab.wiring import WORLD, Machine, Wiring
 from state import wire
-from state.problem import NetctlError
+from state.problem import NetctlError, Problem
 
 BASE = Path("/run/netctl-lab")
+NOT_ROOT = Problem("the lab needs root", "It makes network namespaces and mounts. Run netctl with sudo.")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def named(place: str) -> list[str]:
 
 def read(name: str) -> Lab | None:
     """The record of a lab, or None where there is none that can be read."""
+    _must_be_root()
     try:
         return wire.load(Lab, json.loads((BASE / name / "lab.json").read_text()))
     except (FileNotFoundError, ValueError):
@@ -109,6 +111,7 @@ def find(folder: str | os.PathLike[str]) -> Lab:
 @contextlib.contextmanager
 def locked(name: str) -> Generator[Path]:
     """Be the only one who changes this lab, and give its folder, which is made if it is missing."""
+    _must_be_root()
     home = BASE / name
     while True:
         home.mkdir(0o700, parents=True, exist_ok=True)
@@ -134,6 +137,11 @@ def forget(name: str) -> None:
 def _same(handle: int, path: Path) -> bool:
     """Whether the folder we locked is still the one of that name: another may have removed it while we waited."""
     return path.exists() and os.fstat(handle).st_ino == path.stat().st_ino
+
+
+def _must_be_root() -> None:
+    if os.geteuid():
+        raise NetctlError(NOT_ROOT)
 
 
 def _digest(folder: Path) -> str:

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from inventory.lab.record import Lab
+from inventory.lab.record import NOT_ROOT, Lab
 from inventory.lab.wiring import MARK, WORLD, Machine
 from state.problem import NetctlError, Problem
 
@@ -37,7 +37,7 @@ def require() -> None:
     """Raise NetctlError, naming everything at once, if this machine cannot run a lab."""
     problems: list[Problem] = []
     if os.geteuid():
-        problems.append(Problem("the lab needs root", "It makes network namespaces and mounts. Run netctl with sudo."))
+        problems.append(NOT_ROOT)
     for program, package in PROGRAMS.items():
         if not shutil.which(program, path=PATH):
             problems.append(Problem(f"{program} is missing", f"Install it: apt-get install {package}"))

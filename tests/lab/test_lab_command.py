@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT, Running
-
 from inventory.lab import run
+from tests.lab.conftest import ROOT, Running
 
 
 def test_the_lab_from_up_to_down(shop: Path, netctl: Running) -> None:
@@ -81,10 +80,10 @@ def test_an_unknown_host_is_named_with_those_there_are(shop: Path, netctl: Runni
 
 
 TRACES = """
-import contextlib, json, os, subprocess, sys
+import contextlib, json, os, subprocess, sys, threading
 from pathlib import Path
 from inventory.lab import cgroup, down, power, record, reach, run, up
-from towns import street
+from tests.lab.towns import street
 
 def everything():
     processes = sorted(entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid())
@@ -98,7 +97,7 @@ def everything():
         "cgroups": [name for name in cgroup.labs() if name.startswith("traces-")],
         "files": [name for name in record.names() if name.startswith("traces-")],
         "persistent": [str(p) for p in map(Path, ("/etc/netctl", "/var/lib/netctl")) if p.exists()],
-        "threads": len(os.listdir("/proc/self/task")),
+        "threads": threading.active_count(),
         "descriptors": len(os.listdir("/proc/self/fd")),
     }
 
@@ -125,7 +124,7 @@ def test_nothing_remains_and_this_machine_is_not_touched(folder: Path) -> None:
         text=True,
         check=False,
         cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'lab'}", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
     )
     assert done.stderr == ""
     before, during, after = json.loads(done.stdout)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from towns import host, manifest, street
 
 from inventory.lab import cgroup, down, off, on, power, reach, reboot, record, run, up
 from inventory.target import Target
 from state.problem import NetctlError, UsageError
+from tests.lab.towns import host, manifest, street
 
 ON_A_MACHINE = {
     "uname -n": "h1",
@@ -30,7 +30,7 @@ ON_A_MACHINE = {
     "command -v python3": "/usr/bin/python3",
     "ip -br -4 address show eth0 | tr -s ' '": "eth0@if3 UP 203.0.113.1/24",
     "ip netns add guest && ip netns": "guest",
-    "env | cut -d= -f1 | grep -v -e SSH -e ^_ -e PWD -e MAIL -e SHLVL | sort | xargs": "HOME LANG LOGNAME PATH SHELL USER",
+    "echo $PATH $HOME $LANG": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /root C.UTF-8",
     "getent hosts 203.0.113.2 | tr -s ' '": "203.0.113.2 h2",
 }
 
@@ -223,4 +223,34 @@ def test_a_host_that_does_not_boot_is_named_with_the_reason(folder: Path, monkey
     with pytest.raises(NetctlError) as caught:
         up(folder, street(1))
     problem = caught.value.problems[0]
-    assert (problem.summary, problem.detail) == ("h1 does not boot", "No such file or directory")
+    assert problem.summary == "h1 does not boot"
+    assert problem.detail.startswith("No such file or directory.\nThe lab needs Linux 6.1 or newer")
+
+
+def test_what_the_kernel_refuses_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unusable(_: object) -> list[tuple[str, str]]:
+        return [("", "link set nothing up\n")]
+
+    monkeypatch.setattr(power, "network", unusable)
+    with pytest.raises(NetctlError) as caught:
+        up(folder, street(2))
+    assert [problem.summary for problem in caught.value.problems] == [
+        f"{name} does not boot" for name in ("h1", "h2", "world")
+    ]
+    assert 'Cannot find device "nothing"' in caught.value.problems[0].detail
+    monkeypatch.undo()
+    assert up(folder, street(2))[1] == {"h1", "h2"}
+
+
+def test_a_lab_whose_boot_was_cut_short_goes_on_from_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = power.SCRIPT.read_text()
+    cut = script.replace("    _plug(alive, problems)\n", "    os.kill(os.getpid(), signal.SIGKILL)\n")
+    assert cut != script
+    (folder / "cut.py").write_text(cut)
+    monkeypatch.setattr(power, "SCRIPT", folder / "cut.py")
+    with pytest.raises(NetctlError, match="the lab does not start"):
+        up(folder, street(2))
+    lab = record.find(folder)
+    assert lab.anchor()
+    monkeypatch.undo()
+    assert up(folder, street(2))[1] == {"h1", "h2"}

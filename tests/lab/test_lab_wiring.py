@@ -6,10 +6,10 @@ import dataclasses
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 import pytest
-from towns import host, manifest
 
 from inventory.lab.wiring import MARK, wire
 from state.manifest import Manifest, Underlay
+from tests.lab.towns import host, manifest
 
 
 def test_hosts_keep_the_addresses_of_the_manifest_and_get_those_it_does_not_give() -> None:
