@@ -14,7 +14,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -29,10 +29,10 @@ _FORMAT = b"1"
 class Archive:
     """The archive, its SHA-256, whose bytecode it holds (Python's magic number), and the first stage that runs it."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     digest: str
     bytecode: str
-    boot: bytes
+    boot: bytes = field(repr=False)
 
 
 @cache

@@ -248,7 +248,7 @@ def left_until(deadline: float) -> float:
 
 
 def hang_up(transport: paramiko.Transport) -> None:
-    """Close a connection. paramiko's thread notices at once when its socket ends, otherwise within 0.1 s, one by one."""
+    """Close a connection. paramiko's thread notices at once when its socket ends, otherwise only within 0.1 s."""
     with contextlib.suppress(OSError, AttributeError):
         transport.sock.shutdown(socket.SHUT_RDWR)
     transport.close()

@@ -80,9 +80,9 @@ def _load(path: Path) -> paramiko.PKey | str:
         certificate = path.with_name(f"{path.name}-cert.pub")
         if certificate.exists():
             key.load_certificate(str(certificate))
-    except paramiko.PasswordRequiredException:
+    except (paramiko.PasswordRequiredException, TypeError):
         return "it has a passphrase: add it to the agent (ssh-add)"
-    except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
+    except (OSError, ValueError, paramiko.SSHException, UnknownKeyType) as error:
         return str(error) or type(error).__name__
     return key
 
