@@ -6,7 +6,6 @@ Request: `scope`, `changes`, `who` and `command` (for whoever finds the lock tak
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,12 +13,12 @@ from state import wire
 from state.change import Action, Change
 from state.facts import Scope
 from state.host import facts
+from state.host.destroy import leave
 from state.host.lock import THE_LOCK
 from state.host.observe import Observed, observe, report
 from state.kernel import Kernel
 from state.kinds import KINDS
 from state.kinds.kind import Kind
-from state.naming import RUN_FOLDER
 from state.plan import load_change
 from state.problem import HostError, NetctlError, Problem, Stale
 
@@ -137,15 +136,3 @@ def _interrupted(error: Exception, changes: Sequence[Change], found: Observed) -
         Problem(f"{len(left)} of {len(changes)} changes were not made", "\n".join(left)),
     )
     return HostError(*causes, *tell)
-
-
-def leave(kernel: Kernel, found: Observed) -> None:
-    """Remove the last of netctl: what it remembered, and its folder. Refused while anything of it is still there."""
-    rest = [f"{kind} {address}" for kind, values in found.items() for address, item in values.items() if item.owned]
-    if rest:
-        raise HostError.of(f"{len(rest)} things of netctl's are still there", "\n".join(rest))
-    kernel.originals.forget()
-    if os.path.isdir(RUN_FOLDER):
-        for name in os.listdir(RUN_FOLDER):
-            os.unlink(os.path.join(RUN_FOLDER, name))
-        os.rmdir(RUN_FOLDER)
