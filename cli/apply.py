@@ -13,8 +13,6 @@ Given = Annotated[
     Path, typer.Argument(help="The manifest, or a plan saved by `netctl plan --out FILE`.", metavar="DIR|FILE")
 ]
 
-QUESTION = "Do you want to make these changes?"
-
 
 def apply(
     given: Given = Path(),
@@ -29,8 +27,9 @@ def apply(
     A saved plan is refused on every host where something it touches has changed since. Ctrl-C ends the current step and
     begins no other; the next plan shows exactly what is left.
     """
-    from cli import ask, execute, saved, workflow
+    from cli import ask, saved, workflow
     from cli.connect import connect
+    from cli.execute import Speech, execute
     from state.phases import phases
 
     ask.require_terminal(yes)
@@ -49,4 +48,4 @@ def apply(
             planned = workflow.plan(cluster, rows, compare, warnings)
         steps = phases([part for part in planned.hosts if part.applicable])
         job = workflow.Job(cluster, planned, steps, compare, f"netctl apply {given}", facts=workflow.facts(rows))
-        return execute.execute(fleet, job, QUESTION, yes, output)
+        return execute(fleet, job, Speech(), yes, output)

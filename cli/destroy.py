@@ -7,8 +7,6 @@ from pathlib import Path
 
 from cli.options import Folder, Format, Hosts, Lab, Labels, Yes
 
-QUESTION = "Do you want to remove all of this? Traffic of the endpoints ends. There is no undo."
-
 
 def destroy(
     folder: Folder = Path(),
@@ -22,12 +20,18 @@ def destroy(
 
     Each host is left as it was found: what netctl overwrote gets its old value back, and its own files go last.
     """
-    from cli import ask, execute, workflow
+    from cli import ask, workflow
     from cli.connect import connect
+    from cli.execute import Speech, execute
     from state.kinds import KINDS
     from state.phases import Phase
     from state.plan import for_removal
 
+    speech = Speech(
+        "Do you want to remove all of this? The endpoints' traffic ends, and there is no undo.",
+        "No changes. Nothing of netctl's is on the hosts.",
+        "Destroy",
+    )
     ask.require_terminal(yes)
     cluster, warnings = workflow.validate(folder, lab)
     compare = partial(for_removal, KINDS)
@@ -35,4 +39,4 @@ def destroy(
         planned = workflow.plan(cluster, workflow.observe(fleet, cluster), compare, warnings)
         whole = Phase("destroy", {part.host: part.changes for part in planned.hosts if part.applicable})
         job = workflow.Job(cluster, planned, (whole,), compare, f"netctl destroy {folder}", leave=True)
-        return execute.execute(fleet, job, QUESTION, yes, output)
+        return execute(fleet, job, speech, yes, output)

@@ -15,8 +15,8 @@ from state.plan import Plan
 from state.problem import Problem, errors
 
 
-def plan(plan: Plan, cluster: Cluster, output: str) -> None:
-    """Print a plan."""
+def plan(plan: Plan, cluster: Cluster, output: str, nothing: str = terminal.NO_CHANGES) -> None:
+    """Print a plan; where there is nothing to do, the sentence `nothing`."""
     words = Words(KINDS, cluster)
     if output == "json":
         from cli.render import json
@@ -27,7 +27,7 @@ def plan(plan: Plan, cluster: Cluster, output: str) -> None:
 
         sys.stdout.write(markdown.text(plan, words))
     else:
-        page.write(terminal.lines(plan, words), sys.stdout)
+        page.write(terminal.lines(plan, words, nothing), sys.stdout)
     if output != "json":
         sys.stdout.flush()
         problems.show(_problems(plan))
@@ -45,8 +45,8 @@ def exit_code(plan: Plan) -> int:
     return exits.worst(host.exit_code or code for host, code in zip(plan.hosts, blocked, strict=True))
 
 
-def result(result: Result, output: str) -> None:
-    """Print what came of a plan."""
+def result(result: Result, plan: Plan, output: str, name: str) -> None:
+    """Print what came of a plan; `name` is the command's. Problems that the plan told already are not told again."""
     if output == "json":
         from cli.render import json
 
@@ -54,5 +54,6 @@ def result(result: Result, output: str) -> None:
         return
     from cli.render import outcome
 
-    page.write(outcome.lines(result), sys.stdout)
-    problems.show(problem for host in result.hosts for problem in host.problems)
+    page.write(outcome.lines(result, name), sys.stdout)
+    told = set(_problems(plan))
+    problems.show(problem for host in result.hosts for problem in host.problems if problem not in told)

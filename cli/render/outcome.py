@@ -11,9 +11,9 @@ from state.change import summary
 STYLES = {"applied": GOOD, "unchanged": "", "not begun": CARE}
 
 
-def lines(result: Result) -> list[Line]:
-    """A line for each host that tells anything, and the summary."""
-    return [*(_host(host) for host in result.hosts if host.outcome != "unchanged"), *_closing(result)]
+def lines(result: Result, name: str = "Apply") -> list[Line]:
+    """A line for each host that tells anything, and the summary; `name` is the command's."""
+    return [*(_host(host) for host in result.hosts if host.outcome != "unchanged"), *_closing(result, name)]
 
 
 def _host(host: HostResult) -> Line:
@@ -28,7 +28,7 @@ def _host(host: HostResult) -> Line:
     return line((host.host, STRONG), ": ", (host.outcome, STYLES.get(host.outcome, BAD)), f", {tail}")
 
 
-def _closing(result: Result) -> Iterator[Line]:
+def _closing(result: Result, name: str) -> Iterator[Line]:
     add, change, destroy = summary(result.done)
     counts = f"{add} added, {change} changed, {destroy} destroyed"
     yield line()
@@ -37,8 +37,8 @@ def _closing(result: Result) -> Iterator[Line]:
         yield line(("Interrupted.", CARE), f" Resources: {counts}. `netctl plan` shows what is left.")
     elif bad:
         yield line(
-            ("Apply incomplete.", BAD),
+            (f"{name} incomplete.", BAD),
             f" Resources: {counts}. Not done: {', '.join(bad)}; `netctl plan` shows what is left.",
         )
     else:
-        yield line(("Apply complete!", GOOD), f" Resources: {counts}.")
+        yield line((f"{name} complete!", GOOD), f" Resources: {counts}.")

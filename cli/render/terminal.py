@@ -35,13 +35,13 @@ INLINE = 90  # a change is told in one line where its fields fit into this many 
 SUBJECT = 48  # names are aligned up to this width
 
 
-def lines(plan: Plan, words: Words) -> list[Line]:
+def lines(plan: Plan, words: Words, nothing: str = NO_CHANGES) -> list[Line]:
     """The whole plan: legend, a section for each host, summary."""
     page = [*_legend(plan.changes)]
     for host in plan.hosts:
         section = list(_host(host, words))
         page += section if len(section) == 1 else [*section, line()]
-    return [*page, *([line()] if page and page[-1] else []), *_closing(plan)]
+    return [*page, *([line()] if page and page[-1] else []), *_closing(plan, nothing)]
 
 
 def total(changes: Iterable[Change]) -> str:
@@ -60,12 +60,12 @@ def _legend(changes: Iterable[Change]) -> Iterator[Line]:
         yield line()
 
 
-def _closing(plan: Plan) -> Iterator[Line]:
+def _closing(plan: Plan, nothing: str) -> Iterator[Line]:
     left = [host.host for host in plan.hosts if host.exit_code]
     if plan.changes:
         yield line(("Plan:", STRONG), f" {total(plan.changes)}.")
     elif not left:
-        yield line((NO_CHANGES, GOOD))
+        yield line((nothing, GOOD))
     elif len(left) < len(plan.hosts):
         yield line("No changes on the hosts that could be asked.")
     if left:

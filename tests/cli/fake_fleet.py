@@ -39,7 +39,7 @@ def facts(number: int) -> Facts:
 
 @dataclass
 class FakeHost:
-    """One host. `error` is raised by every request, `refuses` by `apply`; changes of the kind `forgets` are not made."""
+    """One host. `error` is raised by every request, `refuses` by `apply`; changes of kind `forgets` are not made."""
 
     name: str
     facts: Facts
