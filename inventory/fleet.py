@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from inventory.archive import Archive
 from inventory.session import Session
 from inventory.target import Target
 from inventory.transport import Transport
@@ -38,9 +39,12 @@ class Fleet:
     request finishes that request and ends.
     """
 
-    def __init__(self, targets: Iterable[Target], connect: Connect | None = None) -> None:
+    def __init__(
+        self, targets: Iterable[Target], connect: Connect | None = None, content: Archive | None = None
+    ) -> None:
         self._targets = {target.name: target for target in targets}
-        self._connect = connect or _connector(self._targets.values())
+        self._connect = connect or _Connector(self._targets.values())
+        self._content = content
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
         self._closed = False
@@ -64,7 +68,7 @@ class Fleet:
             if self._closed:
                 raise HostError(Problem("interrupted", address=f"host {host}"))
             if host not in self._sessions:
-                self._sessions[host] = Session(self._connect(self._targets[host]))
+                self._sessions[host] = Session(self._connect(self._targets[host]), content=self._content)
             return self._sessions[host]
 
     def each(
@@ -170,10 +174,6 @@ class _Connector:
         close = getattr(self._connections, "close", None)
         if close is not None:
             close()
-
-
-def _connector(targets: Iterable[Target]) -> _Connector:
-    return _Connector(targets)
 
 
 def failures(rows: Mapping[str, Row[T]]) -> list[NetctlError]:

@@ -75,10 +75,10 @@ def _write(fd: int, who: str, command: str) -> None:
 
 def _read(fd: int) -> dict[str, object]:
     try:
-        found = json.loads(os.pread(fd, 4096, 0) or b"{}")
+        found: dict[str, object] = json.loads(os.pread(fd, 4096, 0) or b"{}")
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found
 
 
 def _sentence(held_by: dict[str, object]) -> Problem:

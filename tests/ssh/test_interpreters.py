@@ -1,0 +1,77 @@
+"""Hosts have other Pythons than the workstation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from inventory.archive import Archive
+from inventory.local import LocalTransport
+from inventory.session import Session
+from state.problem import HostError
+
+SUPPORTED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+TOO_OLD = ["3.6", "3.7", "3.8"]
+
+
+@cache
+def interpreters() -> dict[str, str]:
+    """The Pythons of this machine, by version."""
+    found: dict[str, str] = {}
+    homes = [str(path) for path in Path.home().glob(".pyenv/versions/*/bin/python3")]
+    names = [shutil.which(f"python{version}") for version in SUPPORTED + TOO_OLD]
+    for path in [*homes, *(name for name in names if name), "/usr/bin/python3"]:
+        script = "import sys, json; print(json.dumps(sys.version_info[:2]))"
+        said = subprocess.run([path, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+        if said.returncode == 0:
+            found.setdefault("{}.{}".format(*json.loads(said.stdout)), path)
+    return found
+
+
+def interpreter(version: str) -> str:
+    """The path of a version; the test is skipped where there is none."""
+    if version not in interpreters():
+        pytest.skip(f"there is no Python {version} on this machine")
+    return interpreters()[version]
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_the_agent_runs_and_leaves_bytecode_for_the_next_time(version: str, agent: Archive, tmp_path: Path) -> None:
+    import importlib.util
+
+    for _ in range(2):
+        session = Session(LocalTransport("here"), interpreter(version), agent, str(tmp_path / "netctl"))
+        assert session.hello.python.startswith(f"{version}.")
+        assert session.call("echo", {"a": "ä"}) == {"said": {"a": "ä"}}
+        session.close()
+    kept = sorted(path.name for path in (tmp_path / "netctl").iterdir())
+    assert kept[-1] == f"agent-{agent.digest}.pyz"
+    script = "import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())"
+    magic = subprocess.run([interpreter(version), "-c", script], capture_output=True, text=True, check=True).stdout
+    assert len(kept) == (1 if magic.strip() == importlib.util.MAGIC_NUMBER.hex() else 2)
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_every_module_of_the_agent_can_be_imported(version: str, agent: Archive, tmp_path: Path) -> None:
+    (tmp_path / "agent.pyz").write_bytes(agent.data)
+    script = (
+        "import sys, zipfile, importlib; sys.path.insert(0, sys.argv[1])\n"
+        "names = [name for name in zipfile.ZipFile(sys.argv[1]).namelist() if name.endswith('.py')]\n"
+        "for name in names: importlib.import_module(name[:-3].replace('/', '.').replace('.__init__', ''))\n"
+    )
+    command = [interpreter(version), "-I", "-S", "-c", script, str(tmp_path / "agent.pyz")]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("version", TOO_OLD)
+def test_a_python_that_is_too_old_is_told_so_in_a_sentence(version: str, agent: Archive, tmp_path: Path) -> None:
+    session = Session(LocalTransport("here"), interpreter(version), agent, str(tmp_path / "netctl"))
+    with pytest.raises(HostError, match=f"python3 on the host is {version}; netctl needs 3.9 or newer"):
+        session.call("echo")
+    session.close()
