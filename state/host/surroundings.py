@@ -156,9 +156,12 @@ def _reverse_path(kernel: Kernel, links: Sequence[Link], addresses: Sequence[Add
 
 
 def _port_taken(port: int, links: Sequence[Link]) -> Iterator[str]:
-    for link in links:
-        if link.type == "vxlan" and link.port == port and not any(is_mark(mark) for mark in link.marks):
+    tunnels = [link for link in links if link.type == "vxlan" and link.port == port]
+    for link in tunnels:
+        if not any(is_mark(mark) for mark in link.marks):
             yield f"UDP port {port} is used by the VXLAN device {link.name}, which is not netctl's; see network.port"
+    if any(link.up for link in tunnels):
+        return  # the socket on this port is the device's own
     for path in ("/proc/net/udp", "/proc/net/udp6"):
         for line in _lines(path)[1:]:
             words = line.split()
