@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Union
 
@@ -92,8 +92,9 @@ def _known(lab: Lab, host: str) -> Machine:
 
 
 def _pull(lab: Lab, machine: str) -> None:
-    process, anchor = lab.init(machine), lab.anchor()
-    cgroup.end(cgroup.of_machine(lab.name, machine))
+    group, anchor = cgroup.of_machine(lab.name, machine), lab.anchor()
+    process = cgroup.init(group)
+    cgroup.end(group)
     if process and anchor:
         # The kernel would remove it, and the machine's end of it, but in its own time: until then it answers ARP.
         unplug = ["nsenter", f"--net=/proc/{anchor}/ns/net", "ip", "link", "delete", f"p{process}"]
@@ -118,11 +119,12 @@ def _disk(lab: Lab, machine: str) -> Path:
 def _boot(lab: Lab, machines: list[Machine]) -> frozenset[str]:
     if not machines:
         return frozenset()
-    anchor = lab.anchor()
+    for machine in machines:
+        _pull(lab, machine.name)  # a boot may have been cut short
     order = {
         "cgroup": str(cgroup.of_lab(lab.name)),
         "disks": str(lab.home),
-        "anchor": anchor,
+        "anchor": lab.anchor(),
         "machines": [_order(lab, machine) for machine in machines],
     }
     done = subprocess.run(
@@ -133,9 +135,12 @@ def _boot(lab: Lab, machines: list[Machine]) -> frozenset[str]:
         remedy = f"Remove what is left of it: netctl lab down {lab.name}"
         raise NetctlError.of("the lab does not start", f"{reason}\n{NEEDS}\n{remedy}")
     answers: dict[str, str] = json.loads(done.stdout)["machines"]
-    problems = [*_complaints(answers), *_silent(lab, [item for item in machines if not answers[item.name]])]
+    problems = {name: _complaint(name, answer) for name, answer in sorted(answers.items()) if answer}
+    problems |= _silent(lab, [machine for machine in machines if machine.name not in problems])
+    for name in answers.keys() - problems.keys():
+        lab.booted(name)
     if problems:
-        raise NetctlError(*problems)
+        raise NetctlError(*problems.values())
     return frozenset(machine.name for machine in machines if machine.name != WORLD)
 
 
@@ -155,23 +160,25 @@ def _order(lab: Lab, machine: Machine) -> dict[str, Any]:
     }
 
 
-def _complaints(answers: dict[str, str]) -> Iterator[Problem]:
-    for name, answer in sorted(answers.items()):
-        if answer:
-            yield Problem(f"{name} does not boot", f"{answer[0].upper()}{answer[1:]}.\n{NEEDS}", f"host {name}")
+def _complaint(machine: str, answer: str) -> Problem:
+    return Problem(f"{machine} does not boot", f"{answer[0].upper()}{answer[1:]}.\n{NEEDS}", f"host {machine}")
 
 
-def _silent(lab: Lab, machines: Iterable[Machine]) -> Iterator[Problem]:
+def _silent(lab: Lab, machines: Iterable[Machine]) -> dict[str, Problem]:
     """Wait until every host's sshd listens; what there is to say of those that do not."""
     deadline = time.monotonic() + PATIENCE
+    problems: dict[str, Problem] = {}
     for machine in machines:
-        while machine.ssh_port and not _listens(lab.init(machine.name), machine.ssh_port):
-            if not lab.init(machine.name) or time.monotonic() > deadline:
+        group = cgroup.of_machine(lab.name, machine.name)
+        while machine.ssh_port and not _listens(cgroup.init(group), machine.ssh_port):
+            if not cgroup.init(group) or time.monotonic() > deadline:
                 log = _disk(lab, machine.name) / "root-layers/upper/var/log/sshd.log"
                 words = log.read_text().strip() if log.exists() else "It left no log."
-                yield Problem(f"the sshd of {machine.name} does not listen", words, f"host {machine.name}")
+                summary = f"the sshd of {machine.name} does not listen"
+                problems[machine.name] = Problem(summary, words, f"host {machine.name}")
                 break
             time.sleep(0.002)
+    return problems
 
 
 def _listens(process: int, port: int) -> bool:

@@ -55,8 +55,15 @@ class Lab:
         return [*(machine for _, machine in sorted(self.wiring.hosts.items())), self.wiring.world]
 
     def init(self, machine: str) -> int:
-        """The process id of a machine's init, or 0 when it is off."""
-        return cgroup.init(cgroup.of_machine(self.name, machine))
+        """The process id of a machine's init, or 0 when it is off: also when its boot was cut short."""
+        process = cgroup.init(cgroup.of_machine(self.name, machine))
+        mark = self.home / "booted" / machine
+        return process if process and mark.exists() and mark.read_text() == str(process) else 0
+
+    def booted(self, machine: str) -> None:
+        """Write down that a machine has booted to its end."""
+        (self.home / "booted").mkdir(exist_ok=True)
+        (self.home / "booted" / machine).write_text(str(cgroup.init(cgroup.of_machine(self.name, machine))))
 
     def anchor(self) -> int:
         """The process id of the lab's first process, or 0 when the lab has died."""

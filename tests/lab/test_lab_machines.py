@@ -227,6 +227,15 @@ def test_a_host_that_does_not_boot_is_named_with_the_reason(folder: Path, monkey
     assert problem.detail.startswith("No such file or directory.\nThe lab needs Linux 6.1 or newer")
 
 
+def test_a_host_whose_sshd_does_not_start_says_what_sshd_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inventory.lab.software.SSHD_CONFIG", "NoSuchOption yes\n")
+    with pytest.raises(NetctlError) as caught:
+        up(folder, street(1))
+    problem = caught.value.problems[0]
+    assert problem.summary == "the sshd of h1 does not listen"
+    assert "Bad configuration option: NoSuchOption" in problem.detail
+
+
 def test_what_the_kernel_refuses_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unusable(_: object) -> list[tuple[str, str]]:
         return [("", "link set nothing up\n")]
