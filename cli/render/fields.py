@@ -34,10 +34,11 @@ class Fields:
 
 def fields(change: Change, words: Words) -> Fields:
     """What the change does to each field."""
-    before, after = words.fields(change.before), words.fields(change.after)
     if change.action in (Action.CREATE, Action.DELETE):
-        sign, values = ("+", after) if change.action is Action.CREATE else ("-", before)
-        return Fields(tuple(_whole(sign, name, value) for name, value in values.items()))
+        sign, value = ("+", change.after) if change.action is Action.CREATE else ("-", change.before)
+        outline = words.outline(change.kind, change.address, value)
+        return Fields(tuple(_whole(sign, name, shown) for name, shown in outline.items()))
+    before, after = words.fields(change.before), words.fields(change.after)
     names = list(dict.fromkeys([*before, *after]))
     moved = [name for name in names if before.get(name) != after.get(name)]
     fixed = words.fixed(change.kind) if change.action is Action.REPLACE else frozenset[str]()

@@ -31,8 +31,9 @@ MEANINGS = {
     Action.DELETE: "destroy",
 }
 NO_CHANGES = "No changes. Every host is what the manifest says."
-INLINE = 90  # a change is told in one line where its fields fit into this many columns
+INLINE = 100  # a change is told in one line where its fields fit into this many columns
 SUBJECT = 48  # names are aligned up to this width
+COMMENT = 92  # and the lines of the manifest up to this one
 
 
 def lines(plan: Plan, words: Words, nothing: str = NO_CHANGES) -> list[Line]:
@@ -97,7 +98,7 @@ def _changes(changes: tuple[Change, ...], words: Words) -> Iterator[Line]:
     parts = [fields(change, words) for change in changes]
     width = min(max(map(len, subjects)), SUBJECT)
     heads = [f"{subject:<{width}}  {_inline(part)}".rstrip() for subject, part in zip(subjects, parts, strict=True)]
-    end = min(max(map(len, heads)), SUBJECT + INLINE)
+    end = min(max(map(len, heads)), COMMENT)
     for change, part, head in zip(changes, parts, heads, strict=True):
         sign = (f"{change.action.value:>3} ", STYLES[change.action.value])
         source = (f"   # {change.source.file}:{change.source.line}", FAINT) if change.source else ""

@@ -39,6 +39,20 @@ class Words:
         """The fields that cannot change in place."""
         return self._kinds[kind].fixed if kind in self._kinds else frozenset()
 
+    def outline(self, kind: str, address: str, value: Optional[object]) -> Mapping[str, Shown]:
+        """The fields that tell something: not what is usual, and not what the address says already."""
+        fields = self.fields(value)
+        if len(fields) < 2 or not _is_record(value):
+            return {} if fields == {"": "true"} else fields
+        said = set(address.split())
+        known = {field.name: field.default for field in dataclasses.fields(value)}
+        usual = {**known, **(self._kinds[kind].usual if kind in self._kinds else {})}
+        return {
+            name: shown
+            for name, shown in fields.items()
+            if shown not in said and (item := getattr(value, name)) != usual[name] and item not in (0, False)
+        }
+
     def fields(self, value: Optional[object]) -> Mapping[str, Shown]:
         """What a value says, field by field, without what it leaves open. A value of one field needs no name for it."""
         if value is None:

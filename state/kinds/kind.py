@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from state.change import Change, Found, Wanted
+from state.change import Action, Change, Found, Wanted
 from state.cluster import Cluster
 from state.facts import Facts, Scope
 from state.kernel import Kernel
@@ -21,7 +22,8 @@ class Kind(Generic[V]):
     are compared by digest before their values cross the wire. The order of `state.kinds.KINDS` is the order of
     creation, and reversed the order of deletion. Kinds with the same `together` are made true in one step: one of them
     is given the changes of all, creations and deletions alike, at the place of the last of them. What is `lasting` is
-    always there: a plan never creates or deletes it, and destroy restores it.
+    always there: a plan never creates or deletes it, and destroy restores it. People are not told of a field that is
+    `usual` when a thing comes or goes.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Kind(Generic[V]):
     bulk: bool = False
     together: str = ""
     lasting: bool = False
+    usual: Mapping[str, object] = MappingProxyType({})
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[V]]:
         """What must be on `host`, by address. Pure: no I/O, no clock, no randomness."""
@@ -43,12 +46,13 @@ class Kind(Generic[V]):
         """Make the changes, in order. Level-triggered: creating what is there and deleting what is gone succeed."""
         raise NotImplementedError
 
-    def carries(self, address: str, value: V) -> Sequence[tuple[str, str]]:
-        """What goes when the thing goes, by names that `rests_on` uses: itself, and whatever else it holds up."""
-        return ((self.name, address),)
+    def takes_along(self, change: Change) -> Sequence[tuple[str, str]]:
+        """What the kernel removes with a change, in the words of `rests_on`: of what goes, all that rests on it."""
+        going = change.action in (Action.DELETE, Action.REPLACE)
+        return ((self.name, change.address),) if going else ()
 
     def rests_on(self, address: str, value: V) -> Sequence[tuple[str, str]]:
-        """What carries the thing: the kernel removes it with that, so a plan replaces it with that."""
+        """What carries the thing, kind and address: it is removed with that, so a plan replaces it with that."""
         return ()
 
     def notices(self, cluster: Cluster, host: str, facts: Facts) -> Sequence[Problem]:

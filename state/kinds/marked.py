@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
+from types import MappingProxyType
 from typing import TypeVar, cast
 
 from state.change import Action, Change, Found
@@ -17,6 +18,8 @@ T = TypeVar("T", bound=Thing)
 
 class Marked(Kind[T]):
     """A kind whose values the kernel keeps with the number of who made them."""
+
+    usual = MappingProxyType({"protocol": PROTOCOL})
 
     def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:
         """Remove what goes, then set what comes, each in one pass."""

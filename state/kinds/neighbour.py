@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from state import naming
 from state.change import Found, Wanted
@@ -20,6 +21,7 @@ class Neighbours(Marked[Neighbour]):
 
     name = "neighbour"
     value = Neighbour
+    usual = MappingProxyType({"protocol": naming.PROTOCOL, "permanent": True})
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Neighbour]]:
         """Both ends of every endpoint's device, and in overlay mode the router of every other host."""
@@ -38,8 +40,10 @@ class Neighbours(Marked[Neighbour]):
         )
 
     def rests_on(self, address: str, value: Neighbour) -> tuple[tuple[str, str], ...]:
-        """The device."""
-        return ((INSIDE, value.netns),) if value.netns else (("device", value.device),)
+        """The device, and its hardware address: the kernel forgets neighbours when that changes."""
+        if value.netns:
+            return ((INSIDE, value.netns), ("mac inside", value.netns))
+        return (("device", value.device), ("mac", value.device))
 
 
 def _wanted(cluster: Cluster, host: str, facts: Facts) -> Iterator[tuple[Neighbour, Source]]:

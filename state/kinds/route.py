@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface
+from types import MappingProxyType
 from typing import Optional, Union
 
 from state import naming
@@ -29,6 +30,9 @@ class Routes(Marked[Route]):
 
     name = "route"
     value = Route
+    usual = MappingProxyType(
+        {"protocol": naming.PROTOCOL, "table": MAIN_TABLE, "type": "unicast", "metric": _IPV6_METRIC}
+    )
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Route]]:
         """To each endpoint here and out of it; to each other host's slice, through the tunnel or its own address."""
