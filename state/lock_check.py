@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Callable, TypeVar, Union
+from typing import Callable, Optional, TypeVar, Union
 
 from state.lock_lines import FILE, IdentityLine, Lock, SeatLine, SliceLine
 from state.manifest import Manifest
@@ -19,30 +19,39 @@ UPDATE = "Run `netctl lock`, and commit the file together with the change."
 def duplicates(lock: Lock) -> list[Problem]:
     """Everything that the file says twice."""
     problems = [
-        *_twice(lock.slices, lambda line: line.host, lambda line: f"host {line.host}"),
-        *_twice(lock.seats, lambda line: line.key, lambda line: f"endpoint {line.key}"),
+        *_twice(lock.slices, lambda line: line.host),
+        *_twice(lock.seats, lambda line: line.key),
         *_twice(lock.seats, lambda line: (line.host, line.id), lambda line: f"id {line.id} on host {line.host}"),
         *_twice(lock.seats, lambda line: line.ipv4, lambda line: f"address {line.ipv4}"),
         *_twice(lock.seats, lambda line: line.ipv6, lambda line: f"address {line.ipv6}"),
         *_twice(lock.identities, lambda line: line.number, lambda line: f"identity number {line.number}"),
-        *_twice(lock.identities, lambda line: line.labels if not line.retired else None, _name),
+        *_twice(lock.identities, lambda line: line.labels if not line.retired else None),
         *_overlaps([(line.ipv4, line) for line in lock.slices if line.ipv4]),
         *_overlaps([(line.ipv6, line) for line in lock.slices if line.ipv6]),
     ]
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.source.line if problem.source else 0)
 
 
-def _twice(lines: Iterable[L], key: Callable[[L], Hashable], name: Callable[[L], str]) -> list[Problem]:
-    """A problem for each line whose key another line has too; None is no key."""
+def _twice(
+    lines: Iterable[L], key: Callable[[L], Hashable], shared: Optional[Callable[[L], str]] = None
+) -> list[Problem]:
+    """A problem for each line whose key another line has too; None is no key.
+
+    `shared` says what both lay claim to; without it the two lines are about one thing.
+    """
     first: dict[Hashable, L] = {}
     clashes = ((first.setdefault(key(line), line), line) for line in lines if key(line) is not None)
-    return [_clash(name(line), other, line) for other, line in clashes if other is not line]
+    return [
+        _clash(shared(line), other, line) if shared is not None else _torn(other, line)
+        for other, line in clashes
+        if other is not line
+    ]
 
 
 def _overlaps(networks: list[tuple[Network, SliceLine]]) -> list[Problem]:
     """Slices that overlap. Sorted by their first address, an overlap is with the widest one begun before."""
     problems: list[Problem] = []
-    widest: Union[tuple[Network, SliceLine], None] = None
+    widest: Optional[tuple[Network, SliceLine]] = None
     for network, line in sorted(networks, key=lambda item: (int(item[0].network_address), item[0].prefixlen)):
         if widest is not None and int(network.network_address) <= int(widest[0].broadcast_address):
             if widest[1].host != line.host:
@@ -58,6 +67,23 @@ def _clash(what: str, first: Line, second: Line) -> Problem:
         MEND,
         source=Source(FILE, second.line),
     )
+
+
+def _torn(first: Line, second: Line) -> Problem:
+    return Problem(
+        f"{FILE} has {_name(first)} twice: with {_value(first)} (line {first.line}) "
+        f"and with {_value(second)} (line {second.line})",
+        MEND,
+        source=Source(FILE, second.line),
+    )
+
+
+def _value(line: Line) -> str:
+    """What a line gives to whom it names."""
+    if isinstance(line, IdentityLine):
+        return f"number {line.number}"
+    addresses = " ".join(str(address) for address in (line.ipv4, line.ipv6) if address is not None)
+    return addresses if isinstance(line, SliceLine) else f"id {line.id} on host {line.host} {addresses}".rstrip()
 
 
 def _name(line: Line) -> str:

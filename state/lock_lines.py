@@ -121,7 +121,9 @@ def _is_marker(line: str) -> bool:
 
 def _line(words: list[str], number: int) -> Optional[SliceLine | SeatLine | IdentityLine]:
     """The value of one line. Raises ValueError or KeyError for what is none."""
-    kind, name = words[0], words[1] if len(words) > 1 else ""
+    if len(words) < 2:
+        raise ValueError(words[0])
+    kind, name = words[0], words[1]
     if kind == "version" and name == VERSION and len(words) == 2:
         return None
     if kind in ("identity", "retired") and len(words) > 2:
