@@ -19,6 +19,7 @@ from bpf import layout, libbpf, maps
 from bpf.layout import MAPS
 from bpf.libbpf import pointer
 from bpf.maps import held
+from state.host.netlink import inside
 from state.kernel_bpf import Count, Event, Table
 from state.problem import HostError
 
@@ -28,11 +29,14 @@ POLL_MS = 200
 _INTERRUPTED = -4
 
 
-def listen(listeners: int) -> Iterator[tuple[Event, ...]]:
-    """Batches of events from now on; an empty one now and then. `listeners` is the map's file descriptor."""
+def listen(listeners: int, netns: str = "") -> Iterator[tuple[Event, ...]]:
+    """Batches of events from now on; an empty one now and then. `listeners` is the map's file descriptor.
+
+    Who is alive is known per host, that is per network namespace: `netns`, by default the caller's.
+    """
     inner = MAPS[LISTENERS].inner
     assert inner is not None
-    with _slot(listeners) as slot, held(maps.create(replace(inner, max_entries=RING_BYTES))) as ring:
+    with _slot(listeners, netns) as slot, held(maps.create(replace(inner, max_entries=RING_BYTES))) as ring:
         maps.put_inner(listeners, slot, ring)
         try:
             yield from _drain(ring)
@@ -63,11 +67,12 @@ def _drain(ring: int) -> Iterator[tuple[Event, ...]]:
 
 
 @contextmanager
-def _slot(listeners: int) -> Generator[int, None, None]:
+def _slot(listeners: int, netns: str) -> Generator[int, None, None]:
     """A slot that nobody alive listens in. The slots of the dead are cleared on the way."""
     mine: list[tuple[int, socket.socket]] = []
     for slot in range(MAPS[LISTENERS].max_entries):
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with inside(netns):
+            claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             claim.bind(f"\0netctl-listener-{slot}")
         except OSError:

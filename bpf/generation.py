@@ -60,7 +60,7 @@ class Generations:
         if number is None:
             return {}
         with held(maps.by_id(number)) as fd:
-            return maps.read(fd)
+            return maps.read(fd, zeros=True)
 
     def _wait(self, slot: int) -> None:
         """Let the programs end that read the word when this slot was active: putting a map into a slot waits."""

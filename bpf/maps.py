@@ -96,14 +96,14 @@ def lookup(fd: int, key: bytes, size: int) -> Optional[bytes]:
     return value.raw
 
 
-def read(fd: int) -> dict[bytes, bytes]:
-    """All entries; of an array those that are not all zero."""
+def read(fd: int, zeros: bool = False) -> dict[bytes, bytes]:
+    """All entries; of an array those that are not all zero, unless `zeros`."""
     about = info(fd)
     size = about.value
     if about.type.startswith("percpu"):
         size = (size + 7) // 8 * 8 * call("count CPUs", "libbpf_num_possible_cpus")
     entries = dict(_batches(fd, about, size))
-    if about.type in _ARRAYS:
+    if about.type in _ARRAYS and not zeros:
         zero = bytes(size)
         return {key: value for key, value in entries.items() if value != zero}
     return entries

@@ -17,6 +17,7 @@ from bpf.layout import LAYOUT, MAPS
 from bpf.maps import held
 from bpf.pins import Pins, children
 from bpf.programs import Programs
+from state.host.netlink import inside
 from state.kernel_bpf import CAPACITY, Attachment, Count, Event, Fill, Generation, Map, Program, Table
 from state.problem import HostError
 
@@ -25,9 +26,10 @@ CLOCK_MONOTONIC_COARSE = 6
 
 
 class LinuxBpf:
-    """BPF on this host. `root` is where the BPF file system belongs."""
+    """BPF on this host. `root` is where the BPF file system belongs; devices are those of the namespace `home`."""
 
-    def __init__(self, root: str = "/sys/fs/bpf") -> None:
+    def __init__(self, root: str = "/sys/fs/bpf", home: str = "") -> None:
+        self._home = home
         self._pins = Pins(Path(root))
         self._programs = Programs(self._pins)
         self._attachments = Attachments(self._pins, self._programs)
@@ -43,7 +45,8 @@ class LinuxBpf:
 
     def tcx(self) -> bool:
         """Whether the kernel has tcx."""
-        return hooks.has_tcx()
+        with inside(self._home):
+            return hooks.has_tcx()
 
     def ticks(self) -> int:
         """How many jiffies make a second: the resolution of the coarse clock."""
@@ -55,7 +58,8 @@ class LinuxBpf:
 
     def devices(self) -> Mapping[str, int]:
         """The index of each device, by name."""
-        return attachments.devices()
+        with inside(self._home):
+            return attachments.devices()
 
     def maps(self) -> Mapping[str, Map]:
         """The pinned maps by name; those of another layout as `NAME@LAYOUT`."""
@@ -98,21 +102,25 @@ class LinuxBpf:
 
     def attachments(self) -> Mapping[str, Attachment]:
         """What netctl has attached, by `DEVICE DIRECTION`."""
-        return self._attachments.all()
+        with inside(self._home):
+            return self._attachments.all()
 
     def foreign(self, device: str, direction: str) -> tuple[str, ...]:
         """The names of the programs of others at this hook."""
-        return self._attachments.foreign(device, direction)
+        with inside(self._home):
+            return self._attachments.foreign(device, direction)
 
     def attach(self, device: str, direction: str, attachment: Attachment) -> None:
         """Attach the pinned program first in line, or replace what is attached there in one step."""
-        self._attachments.sweep()
-        self._attachments.attach(device, direction, attachment)
+        with inside(self._home):
+            self._attachments.sweep()
+            self._attachments.attach(device, direction, attachment)
 
     def detach(self, device: str, direction: str) -> None:
         """Take netctl's program away from this hook."""
-        self._attachments.detach(device, direction)
-        self._attachments.sweep()
+        with inside(self._home):
+            self._attachments.detach(device, direction)
+            self._attachments.sweep()
 
     @contextmanager
     def _pinned(self, *names: str) -> Generator[Optional[Mapping[str, int]], None, None]:
@@ -182,7 +190,7 @@ class LinuxBpf:
     def listen(self) -> Iterator[tuple[Event, ...]]:
         """Events as they happen, in batches."""
         with self._required(events.LISTENERS) as pinned:
-            yield from events.listen(pinned[events.LISTENERS])
+            yield from events.listen(pinned[events.LISTENERS], self._home)
 
     def trace(self, on: bool) -> None:
         """Whether listeners are told of every packet that passes, too."""

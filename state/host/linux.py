@@ -31,6 +31,7 @@ class LinuxKernel:
         self.originals: Originals = OriginalsFile(folder)
         self.netns = LinuxNamespaces(self.net, self.originals)
         self._bpf = bpf
+        self._home = home
 
     @cached_property
     def bpf(self) -> Bpf:
@@ -38,7 +39,7 @@ class LinuxKernel:
         if self._bpf is None:
             from bpf.port import LinuxBpf
 
-            self._bpf = LinuxBpf()
+            self._bpf = LinuxBpf(home=self._home)
         return self._bpf
 
 

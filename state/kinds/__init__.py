@@ -8,21 +8,39 @@ from __future__ import annotations
 from typing import Any
 
 from state.kinds.address import Addresses
+from state.kinds.attachment import Attachments
+from state.kinds.block import Blocks
 from state.kinds.device import Devices
+from state.kinds.endpoint import Endpoints
 from state.kinds.kind import Kind
 from state.kinds.link import Links
+from state.kinds.map import Maps
 from state.kinds.masquerade import Masquerades
 from state.kinds.neighbour import Neighbours
 from state.kinds.netns import Namespaces
+from state.kinds.peer import Peers
+from state.kinds.policy import Policies
+from state.kinds.program import Programs
 from state.kinds.route import Routes
 from state.kinds.rule import Rules
+from state.kinds.setting import Settings
 from state.kinds.sysctl import Sysctls
+from state.kinds.tunnel import Tunnels
 
 KINDS: tuple[Kind[Any], ...] = (
     Sysctls(),
     Namespaces(),
     Devices(),
-    # What the datapath needs comes here: a device goes up when its programs are attached and their maps are filled.
+    # A device goes up when its programs are attached and their maps are filled.
+    Maps(),
+    Programs(),
+    Settings(),
+    Peers(),
+    Blocks(),
+    Tunnels(),
+    Policies(),
+    Endpoints(),
+    Attachments(),
     Links(),
     Addresses(),
     Neighbours(),
