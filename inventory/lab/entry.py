@@ -109,7 +109,8 @@ def ssh(lab: Lab, host: str, words: Sequence[str]) -> list[str]:
     """The command line of OpenSSH's client that logs in to a host, run where the world is."""
     if host not in lab.wiring.hosts:
         raise UsageError.of(f"the lab has no host {host}", f"It has: {', '.join(sorted(lab.wiring.hosts))}.")
-    return outside(lab, [_program("ssh"), "-F", str(lab.ssh_config), host, *([shlex.join(words)] if words else [])])
+    command = words if len(words) < 2 else [shlex.join(words)]  # a single word may be a whole line, as for ssh itself
+    return outside(lab, [_program("ssh"), "-F", str(lab.ssh_config), host, *command])
 
 
 def outside(lab: Lab, words: Sequence[str]) -> list[str]:

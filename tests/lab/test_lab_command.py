@@ -57,6 +57,7 @@ def test_ssh_logs_in_and_passes_arguments_whole(shop: Path, netctl: Running) -> 
     netctl("lab", "up", str(shop))
     done = netctl("lab", "ssh", str(shop), "gamma", "--", "sh", "-c", 'echo "$0" `hostname`; exit 5', "a b")
     assert (done.returncode, done.stdout) == (5, "a b gamma\n")
+    assert netctl("lab", "ssh", str(shop), "gamma", "uname -n; id -un").stdout == "gamma\nroot\n"
 
 
 def test_a_lab_that_is_not_up_says_how_to_boot_it(shop: Path, netctl: Running) -> None:
