@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 
 from cli.render.problems import show as boxes
-from state.cluster import Cluster
+from state.manifest import Manifest
 from state.problem import Problem, errors
 
 FORMAT_VERSION = "1.0"
@@ -49,13 +49,13 @@ def _diagnostic(problem: Problem) -> dict[str, object]:
     }
 
 
-def counted(cluster: Cluster) -> str:
+def counted(manifest: Manifest) -> str:
     """What a valid manifest holds: `3 hosts, 5 endpoints, 5 policies, 23 assertions`."""
     counts = {
-        "host": len(cluster.hosts),
-        "endpoint": len(cluster.endpoints),
-        "polic": len(cluster.documents),
-        "assertion": len(cluster.assertions),
+        "host": len(manifest.hosts),
+        "endpoint": len(manifest.endpoints),
+        "polic": len(manifest.documents),
+        "assertion": len(manifest.assertions),
     }
     return ", ".join(f"{number} {_plural(word, number)}" for word, number in counts.items())
 

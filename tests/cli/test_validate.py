@@ -1,0 +1,170 @@
+"""`netctl validate`, `lock` and `schema` as a person or a pipeline runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.app import main
+from tests.schemas.folders import KEY, write
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*words: str | Path) -> int:
+    """The exit code of a command line."""
+    return main([str(word) for word in words])
+
+
+def locked(folder: Path, edits: dict[str, str] | None = None) -> Path:
+    """A valid manifest with its lock file, and then with edits."""
+    write(folder, {}, {})
+    assert run("lock", folder) == 0
+    return write(folder, edits or {}, {})
+
+
+def test_a_valid_manifest_is_one_line_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locked(tmp_path)
+    capsys.readouterr()
+    assert run("validate", tmp_path) == 0
+    assert capsys.readouterr() == ("Valid: 2 hosts, 2 endpoints, 0 policies, 1 assertion.\n", "")
+
+
+def test_the_folder_is_the_current_one_where_none_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run("validate") == 0
+    assert run("lock", "--check") == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_a_mistake_is_a_box_on_standard_error_and_exit_65(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locked(tmp_path, {"{host: alpha,": "{host: alhpa,"})
+    capsys.readouterr()
+    assert run("validate", tmp_path) == 65
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "╷\n"
+        '│ Error: endpoint shop/web is on an unknown host "alhpa"\n'
+        "│\n"
+        "│   on netctl.yaml line 11, column 15 (endpoints.shop/web):\n"
+        "│   11:   web: {host: alhpa, namespace: shop, labels: {app: web}, attach: {netns: web}}\n"
+        "│                     ^\n"
+        "│\n"
+        '│ Did you mean "alpha"?\n'
+        "╵\n"
+    )
+
+
+def test_as_json_the_same_is_one_object_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locked(tmp_path, {"{host: alpha,": "{host: alhpa,"})
+    capsys.readouterr()
+    assert run("validate", tmp_path, "--format", "json") == 65
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["valid"], found["error_count"], found["warning_count"], err) == (False, 1, 0, "")
+    assert found["diagnostics"][0]["range"] == {"filename": "netctl.yaml", "start": {"line": 11, "column": 15}}
+    assert found["diagnostics"][0]["snippet"]["code"].startswith("  web: {host: alhpa")
+
+
+def test_valid_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locked(tmp_path)
+    capsys.readouterr()
+    assert run("validate", tmp_path, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["valid"] is True
+
+
+def test_a_stale_lock_warns_and_a_duplicate_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locked(tmp_path, {"{app: web}": "{app: api}"})
+    assert run("validate", tmp_path) == 0
+    assert "Warning: netctl.lock has no number for the identity {k8s:app=api" in capsys.readouterr().err
+    path = tmp_path / "netctl.lock"
+    line = next(line for line in path.read_text().splitlines() if line.startswith("host alpha"))
+    path.write_text(path.read_text() + line.replace("alpha", "omega") + "\n")
+    assert run("validate", tmp_path) == 65
+    assert "twice: to host alpha (line 5) and to host omega" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["", "nowhere", "file"])
+def test_a_folder_without_a_manifest_is_told(missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert run("validate", tmp_path / missing) == 65
+    assert "Error: " in capsys.readouterr().err
+
+
+def test_lock_writes_then_has_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {}, {})
+    assert run("lock", tmp_path) == 0
+    first = (tmp_path / "netctl.lock").read_text()
+    assert run("lock", tmp_path) == 0
+    assert (tmp_path / "netctl.lock").read_text() == first
+    assert capsys.readouterr().out == (
+        "netctl.lock written: 6 lines added, 0 removed, 0 kept.\nnetctl.lock is up to date.\n"
+    )
+
+
+def test_lock_check_writes_nothing_and_refuses_what_is_stale(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked(tmp_path, {"{app: web}": "{app: api}"})
+    before = (tmp_path / "netctl.lock").read_text()
+    assert run("lock", tmp_path, "--check") == 65
+    assert (tmp_path / "netctl.lock").read_text() == before
+    assert "Run `netctl lock`, and commit the file together with the change." in capsys.readouterr().err
+
+
+def test_lock_mends_a_conflict_and_prunes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locked(tmp_path, {"{app: web}": "{app: api}"})
+    path = tmp_path / "netctl.lock"
+    path.write_text(f"<<<<<<< ours\n{path.read_text()}=======\n{path.read_text()}>>>>>>> theirs\n")
+    assert run("lock", tmp_path, "--check") == 65
+    assert "conflict that Git left" in capsys.readouterr().err
+    assert run("lock", tmp_path) == 0
+    assert path.read_text().count("\nretired ") == 1
+    assert run("lock", tmp_path, "--prune") == 0
+    assert path.read_text().count("\nretired ") == 0
+    assert run("lock", tmp_path, "--check") == 0
+
+
+def test_lock_works_before_host_keys_are_known(tmp_path: Path) -> None:
+    write(tmp_path, {f"{{address: 203.0.113.11, ssh: {{hostKey: {KEY}}}}}": "{address: 203.0.113.11}"}, {})
+    assert run("lock", tmp_path) == 0
+
+
+def test_check_and_prune_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("lock", locked(tmp_path), "--check", "--prune") == 64
+    assert "--check writes nothing" in capsys.readouterr().err
+
+
+def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("schema") == 0
+    assert json.loads(capsys.readouterr().out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_validate_imports_neither_ssh_nor_netlink_nor_the_schema_library() -> None:
+    code = (
+        "import sys; from cli.app import main; main(['validate', 'examples/three-hosts']);"
+        "print([name for name in ('paramiko', 'pyroute2', 'jsonschema', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_validate_of_the_example_takes_less_than_300_ms() -> None:
+    """CPU time of a whole process, the best of a few: what the machine does beside it does not count."""
+    spent: list[float] = []
+    for _ in range(5):
+        before = os.times()
+        command = [sys.executable, "netctl.py", "validate", "examples/three-hosts"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        after = os.times()
+        spent.append(after.children_user - before.children_user + after.children_system - before.children_system)
+    assert min(spent) < 0.3, spent
