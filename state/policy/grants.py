@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network
 
 from state.policy.labels import HOST, WORLD_IPV4, WORLD_IPV6
 from state.policy.rules import LAST, OWN_HOST, PROTOCOLS, Cidr, IpNetwork, Rule, every_port
@@ -67,8 +67,9 @@ def shorter(block: Prefix, length: int) -> Prefix:
 def text(block: Prefix) -> str:
     """The block as people write it."""
     version, length, top = block
-    bits = 32 if version == 4 else 128
-    return str(ip_network((top << (bits - length), length)))
+    if version == 4:
+        return str(IPv4Network((top << (32 - length), length)))
+    return str(IPv6Network((top << (128 - length), length)))
 
 
 def layers(grants: Iterable[Grant]) -> ByProtocol:

@@ -147,7 +147,7 @@ def kubernetes_port(port: Any, packet: Packet) -> bool:
         return True
     if isinstance(number, str):
         return named(number, packet)
-    return number <= packet.port <= port.get("endPort", number)
+    return bool(number <= packet.port <= port.get("endPort", number))
 
 
 def named(name: str, packet: Packet) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -11,44 +11,16 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from state.cluster import Cluster
-from state.manifest import Document
 from state.policy import parties
-from state.policy.compiler import compile_policies
-from state.policy.encode import encode
 from state.policy.engine import Engine
 from state.policy.lookup import look_up
 from state.policy.parties import Party
-from state.policy.tables import Block, Encoded, Logical, Peer, Tunnel, policy_address
-from state.problem import Source
+from state.policy.tables import Encoded
 from tests.policy import generate, naive
 from tests.policy.clusters import Pod, cluster
+from tests.policy.hosts import document, tables
 
 EXAMPLES = int(os.environ.get("NETCTL_EXAMPLES", "150"))
-
-
-def document(body: dict[str, Any], number: int) -> Document:
-    """A generated document, each on a line of its own."""
-    metadata = body["metadata"]
-    place = Source("generated.yaml", number)
-    return Document(body["kind"], metadata.get("namespace", ""), metadata["name"], body, {(): place}, place)
-
-
-def tables(state: Cluster, host: str) -> Encoded:
-    """The tables of one host, as the kinds would put them together."""
-    compiled = compile_policies(state, host)
-    peers: dict[str, Peer] = {}
-    for endpoint in state.endpoints.values():
-        local = endpoint.host == host
-        for address in (endpoint.ipv4, endpoint.ipv6):
-            if address is not None:
-                number = 0 if local else state.hosts[endpoint.host].number
-                peers[str(address)] = Peer(endpoint.identity, number, endpoint.id if local else 0)
-    for other in state.hosts.values():
-        for address in parties.of_host(other).addresses:
-            peers[str(address)] = Peer(1 if other.name == host else 6, 0, 0)
-    policies = {policy_address(*key): policy for key, policy in compiled.policies.items()}
-    tunnels = {str(other.number): Tunnel(str(other.underlay.ipv4)) for other in state.hosts.values()}
-    return encode(Logical(peers, tunnels, {text: Block(flag) for text, flag in compiled.blocks.items()}, policies))
 
 
 def ends(state: Cluster) -> Iterator[Party]:
@@ -82,7 +54,7 @@ def plain(state: Cluster, party: Party) -> naive.End:
     return naive.End("world", party.name, address)
 
 
-def compiled_verdict(hosts: dict[str, Encoded], source: Party, destination: Party, protocol: str, port: int) -> bool:
+def compiled_verdict(hosts: Mapping[str, Encoded], source: Party, destination: Party, protocol: str, port: int) -> bool:
     """What the tables of the source's and the destination's hosts say together."""
     left, right = str(source.addresses[0]), str(destination.addresses[0])
     found = True
@@ -100,7 +72,7 @@ def compiled_verdict(hosts: dict[str, Encoded], source: Party, destination: Part
 def test_engine_naive_evaluator_and_tables_agree(pods: list[Pod], bodies: list[dict[str, Any]], random: Any) -> None:
     state = cluster(pods, [document(body, number) for number, body in enumerate(bodies, 1)])
     engine = Engine(state)
-    hosts = {host: tables(state, host) for host in state.hosts}
+    hosts = tables(state)
     everyone = list(ends(state))
     for source in everyone:
         for destination in everyone:

@@ -1,0 +1,210 @@
+"""BOTH SIDES: the policy of a fleet on its way from one to another: nothing passes that either of the two denies.
+
+Hosts move one after the other, and a flow is judged at both its ends. If the old policy denies it at one end and the new one
+at the other, a mixed fleet would let it pass. So every host first enforces old *and* new, and only then new alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from itertools import groupby
+from typing import Optional
+
+from state.cluster import Cluster
+from state.policy.compiler import DIRECTIONS, Compiled, compile_policies
+from state.policy.grants import Prefix, prefix, shorter
+from state.policy.rules import DEFAULT_DENY, LAST, NOT_ISOLATED, PROTOCOLS
+from state.policy.segments import order
+from state.policy.tables import ANY
+from state.policy.verdicts import Entry, Outcome, Policy
+
+Answer = Optional[tuple[Outcome, int]]
+"""What a policy says of a port: outcome and rule; None: nothing, so it is denied by default."""
+Cut = tuple[int, int, Answer]
+Cuts = tuple[Cut, ...]
+"""What is said of the ports first..last, in order; ports in between are not spoken of."""
+
+OPEN = Policy(
+    False,
+    tuple(Entry(ANY, protocol, 0, LAST[protocol], Outcome.ALLOW, NOT_ISOLATED) for protocol in PROTOCOLS),
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a generation knows: the identities its endpoints have, and its blocks with whether they lie in the ranges."""
+
+    identities: frozenset[int]
+    blocks: Mapping[str, bool]
+
+
+def tighten(
+    old: Optional[Policy],
+    new: Optional[Policy],
+    before: Optional[Known] = None,
+    after: Optional[Known] = None,
+    blocks: Iterable[str] = (),
+) -> Optional[Policy]:
+    """The policy that allows only what both allow; None is a subject that is not isolated.
+
+    Of an identity that only one of them knows, that one decides alone. A block that one does not know is judged there as
+    the next wider one is; `blocks` are further ones that the host knows. Where an endpoint was allowed by identity in one and by address (ipBlock) in the other alone, it
+    is denied meanwhile: the tables cannot say both, and denying is the safe side.
+    """
+    if old is None and new is None:
+        return None
+    sides = [_Side(old or OPEN, before), _Side(new or OPEN, after)]
+    every_block = sorted({*blocks, *(block for side in sides for block in side.blocks)})
+    only = [sides[place].identities - sides[1 - place].identities if before and after else set() for place in (0, 1)]
+    named = sides[0].named | sides[1].named | only[0] | only[1]
+    made: dict[object, list[tuple[str, Cut]]] = {}
+    found: list[Entry] = []
+    base = {protocol: _both(side.base.get(protocol, ()) for side in sides) for protocol in PROTOCOLS}
+    for peer in (ANY, *sorted(named), *every_block):
+        asked = [side for place, side in enumerate(sides) if peer not in only[1 - place]]
+        own = tuple(side.of(peer) for side in asked)
+        key = peer == ANY, tuple(id(side) for side in asked), own
+        if key not in made:
+            made[key] = list(_entries(own, asked, base, peer == ANY))
+        found += [Entry(peer, protocol, cut[0], cut[1], *_said(cut[2])) for protocol, cut in made[key]]
+    return Policy(any(side.policy.by_block for side in sides), tuple(sorted(found, key=order)))
+
+
+def _said(answer: Answer) -> tuple[Outcome, int]:
+    return (Outcome.DENY, DEFAULT_DENY) if answer is None else answer
+
+
+def _entries(
+    own: Sequence[Mapping[str, Cuts]], asked: Sequence[_Side], base: Mapping[str, Cuts], everyone: bool
+) -> Iterator[tuple[str, Cut]]:
+    """What a peer needs entries for: where it differs from what everyone is told."""
+    for protocol in PROTOCOLS:
+        told = _both(_over(cuts.get(protocol, ()), side.base.get(protocol, ())) for cuts, side in zip(own, asked))
+        for cut in told if everyone else _differing(told, base[protocol]):
+            yield protocol, cut
+
+
+class _Side:
+    """One of the two policies, opened for asking."""
+
+    def __init__(self, policy: Policy, known: Optional[Known]) -> None:
+        self.policy = policy
+        self._cuts = {
+            peer: {protocol: tuple(_cut(entry) for entry in part) for protocol, part in groupby(found, key=_protocol)}
+            for peer, found in groupby(policy.entries, key=lambda entry: entry.peer)
+        }
+        self.base = self._cuts.get(ANY, {})
+        mentioned = {peer: False for peer in self._cuts if "/" in peer}
+        self.blocks: Mapping[str, bool] = mentioned if known is None else known.blocks
+        self.named = {peer for peer in self._cuts if peer.isdigit()}
+        self.identities = set() if known is None else {str(number) for number in known.identities}
+        self._around: dict[Prefix, str] = {prefix(ip_network(block)): block for block in self.blocks}
+
+    def of(self, peer: str) -> _Hashable:
+        """What is said of a peer alone; of an unknown block, what is said of the next wider one."""
+        return _Hashable(self._cuts.get(self._nearest(peer) if "/" in peer else peer, {}) if peer != ANY else {})
+
+    def _nearest(self, block: str) -> str:
+        wanted = prefix(ip_network(block))
+        for length in range(wanted[1], -1, -1):
+            if (found := self._around.get(shorter(wanted, length))) is not None:
+                return found
+        return block
+
+
+class _Hashable(dict[str, Cuts]):
+    """Cuts by protocol; equal ones are one key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self.items()))
+
+
+def _protocol(entry: Entry) -> str:
+    return entry.protocol
+
+
+def _cut(entry: Entry) -> Cut:
+    return entry.first, entry.last, (entry.outcome, entry.rule)
+
+
+def _ranges(lists: Sequence[Cuts]) -> Iterator[tuple[int, int, list[Answer]]]:
+    """Ports in which none of the lists changes its mind, with what each says."""
+    edges = sorted({edge for cuts in lists for first, last, _ in cuts for edge in (first, last + 1)})
+    places = [0] * len(lists)
+    for first, following in zip(edges, edges[1:]):
+        answers: list[Answer] = []
+        for place, cuts in enumerate(lists):
+            while places[place] < len(cuts) and cuts[places[place]][1] < first:
+                places[place] += 1
+            here = cuts[places[place]] if places[place] < len(cuts) else None
+            answers.append(here[2] if here is not None and here[0] <= first else None)
+        yield first, following - 1, answers
+
+
+def _joined(cuts: Iterable[Cut]) -> Cuts:
+    found: list[Cut] = []
+    for first, last, answer in cuts:
+        if found and found[-1][1] + 1 == first and found[-1][2] == answer:
+            found[-1] = (found[-1][0], last, answer)
+        else:
+            found.append((first, last, answer))
+    return tuple(found)
+
+
+def _over(own: Cuts, base: Cuts) -> Cuts:
+    """A peer's own entries where there are any, else everyone's."""
+    return _joined((first, last, here[0] or here[1]) for first, last, here in _ranges((own, base)) if any(here))
+
+
+def _both(lists: Iterable[Cuts]) -> Cuts:
+    """Denied where one denies, allowed where all allow, and nothing else is said. The last one's rule is named."""
+    sides = tuple(lists)
+    found: list[Cut] = []
+    for first, last, answers in _ranges(sides):
+        denied = [answer for answer in answers if answer is not None and answer[0] is Outcome.DENY]
+        if denied:
+            found.append((first, last, denied[-1]))
+        elif all(answers):
+            found.append((first, last, answers[-1]))
+    return _joined(found)
+
+
+def _differing(told: Cuts, base: Cuts) -> Cuts:
+    """Where the outcome for a peer is another than for everyone."""
+    found: list[Cut] = []
+    for first, last, (own, common) in _ranges((told, base)):
+        allowed = own is not None and own[0] is Outcome.ALLOW
+        if own is not None and (common is None or own[0] is not common[0]):
+            found.append((first, last, own))
+        elif not allowed and common is not None and common[0] is Outcome.ALLOW:
+            found.append((first, last, None))
+    return _joined(found)
+
+
+def known(cluster: Cluster, blocks: Mapping[str, bool]) -> Known:
+    """What a cluster's generation knows on a host with these blocks. Retired identities are not in use any more."""
+    return Known(frozenset(endpoint.identity for endpoint in cluster.endpoints.values()), blocks)
+
+
+def tightened(old: Cluster, new: Cluster, host: str) -> Compiled:
+    """What `host` enforces while the fleet moves from `old` to `new`: for every subject of either, what both allow."""
+    first, second = compile_policies(old, host), compile_policies(new, host)
+    before, after = known(old, first.blocks), known(new, second.blocks)
+    subjects = [{endpoint.identity for endpoint in cluster.endpoints_on(host)} for cluster in (old, new)]
+    blocks = {**first.blocks, **second.blocks}
+    policies: dict[tuple[str, int], Policy] = {}
+    for identity in sorted(subjects[0] | subjects[1]):
+        for direction in DIRECTIONS:
+            key = direction, identity
+            sides = [(first.policies.get(key), before), (second.policies.get(key), after)]
+            if identity not in subjects[0]:
+                sides[0] = sides[1]  # a subject that only one of them has is judged by that one
+            elif identity not in subjects[1]:
+                sides[1] = sides[0]
+            (left, knows_left), (right, knows_right) = sides
+            made = tighten(left, right, knows_left, knows_right, blocks)
+            if made is not None:
+                policies[key] = made
+    return Compiled(policies, blocks, {**first.sources, **second.sources})
