@@ -2,7 +2,8 @@
 
 What it knows of the real one, each held by a test in tests/netns/: a device takes its other end, its addresses,
 neighbours and routes with it; a device that goes down loses its neighbours, its routes, and its IPv6 addresses; an
-address takes the IPv4 routes that send from it along; a route needs a device that is up and a source that is there;
+address takes the IPv4 routes that send from it along, and the last one on a device all its IPv4 routes and neighbours;
+another hardware address forgets neighbours; a route needs a device that is up and a source that is there;
 forwarding sets every device, and forgets routes that a router advertisement gave unless `accept_ra` is 2.
 
 What it does not prove: that a request is encoded as the kernel wants it, what the kernel writes by itself (connected
@@ -128,6 +129,8 @@ class FakeNet:
         space = self._space("")
         if device.name in space.links:
             raise HostError.of(f"device {device.name}: File exists")
+        if any(device.mark in link.marks for link in space.links.values()):
+            raise HostError.of(f"mark {device.mark} of device {device.name}: File exists")
         own = Link(
             device.name, self._kernel.index(), "vxlan", up=False, mtu=device.mtu, mac=device.mac, marks=(device.mark,),
             accept_ra=1, ipv6=True, link_local=True,
@@ -151,6 +154,12 @@ class FakeNet:
         new = settings.mark is not None and settings.mark not in link.marks
         marks = (*link.marks, settings.mark or "") if new else link.marks
         space.links[name] = replace(link, marks=marks, **given)
+        if settings.mac not in (None, link.mac):
+            space.things = {
+                key: thing
+                for key, thing in space.things.items()
+                if not (isinstance(thing, Neighbour) and thing.device == name)
+            }
         if settings.up is False:
             space.things = {key: thing for key, thing in space.things.items() if not _lost_when_down(thing, name)}
 
@@ -178,7 +187,8 @@ class FakeNet:
         for thing in things:
             space = self._kernel.spaces.get(_netns(thing))
             if space is not None and space.things.pop(_key(thing), None) is not None and isinstance(thing, Address):
-                space.things = {key: other for key, other in space.things.items() if not _sends_from(other, thing)}
+                last = not any(_is_ipv4_of(other, thing.device) for other in space.things.values())
+                space.things = {key: other for key, other in space.things.items() if not _goes_with(other, thing, last)}
 
     def _space(self, netns: str) -> Space:
         if netns not in self._kernel.spaces:
@@ -307,8 +317,18 @@ def _lost_when_down(thing: Thing, device: str) -> bool:
     return not isinstance(thing, Address) or ":" in thing.address
 
 
-def _sends_from(thing: Thing, address: Address) -> bool:
-    return isinstance(thing, Route) and thing.source == address.address and ":" not in thing.destination
+def _is_ipv4_of(thing: Thing, device: str) -> bool:
+    return isinstance(thing, Address) and thing.device == device and ":" not in thing.address
+
+
+def _goes_with(thing: Thing, address: Address, last: bool) -> bool:
+    if ":" in address.address or isinstance(thing, (Address, Rule)):
+        return False
+    if isinstance(thing, Neighbour):
+        return last and thing.device == address.device and ":" not in thing.address
+    return ":" not in thing.destination and (
+        thing.source == address.address or (last and thing.device == address.device)
+    )
 
 
 def _lies_within(destination: str, networks: Sequence[str]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from functools import cached_property
 from typing import Optional
 
 from state.host.files import LinuxSysctls, OriginalsFile
@@ -33,7 +32,7 @@ class LinuxKernel:
         self._bpf = bpf
         self._home = home
 
-    @cached_property
+    @property
     def bpf(self) -> Bpf:
         """The BPF half; libbpf is loaded when it is first asked for."""
         if self._bpf is None:

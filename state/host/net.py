@@ -86,14 +86,22 @@ class LinuxNet:
     def create(self, device: Union[Veth, Vxlan]) -> None:
         """Make a device with its mark."""
         if isinstance(device, Vxlan):
-            self._run("", write.create(device, -1))
+            self._make(write.create(device, -1))
             return
         target = os.open(f"{NETNS_FOLDER}/{device.netns}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._run("", write.create(device, target))
+            self._make(write.create(device, target))
         finally:
             os.close(target)
         self._run(device.netns, [write.mark(device.peer, device.mark)])
+
+    def _make(self, requests: Sequence[Request]) -> None:
+        """Make a device and mark it; one that cannot be marked, because another device has its mark, is not kept."""
+        with self._socket() as socket:
+            refused = socket.run(requests)
+            if len(refused) == 1 and refused[0].request is not requests[0]:
+                socket.run([write.delete_link(requests[0].what.split()[-1])])
+            _raise(refused[:1], "set")
 
     def configure(self, name: str, settings: Settings, netns: str = "") -> None:
         """Change an existing device."""

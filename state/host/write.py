@@ -73,7 +73,7 @@ def _vxlan(device: Vxlan) -> bytes:
 def mark(name: str, alternative: str) -> Request:
     """An alternative name for a device."""
     body = _link_body() + text(3, name) + nested(52, text(53, alternative))
-    return Request(_NEWLINKPROP, _NEW, body, f"device {name}", (errno.EEXIST,))
+    return Request(_NEWLINKPROP, _NEW, body, f"mark {alternative} of device {name}")
 
 
 def delete_link(name: str) -> Request:

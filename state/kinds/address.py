@@ -7,12 +7,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Union
 
 from state import naming
-from state.change import Found, Wanted
+from state.change import Action, Change, Found, Wanted
 from state.cluster import Cluster
 from state.facts import Facts, Scope
 from state.kernel import Address, Kernel
 from state.kinds.device import INSIDE
-from state.kinds.marked import Marked, found, places, spoken, within
+from state.kinds.marked import Marked, found, last_ipv4, places, spoken, within
 from state.placement import placed
 
 
@@ -46,6 +46,14 @@ class Addresses(Marked[Address]):
             for address in kernel.net.addresses(netns)
             if address.protocol == naming.PROTOCOL or within(address.address, scope.ranges)
         )
+
+    def takes_along(self, change: Change) -> tuple[tuple[str, str], ...]:
+        """What sends from the address; of IPv4 everything on the device, as this may be the last one there."""
+        before = change.before
+        if not isinstance(before, Address) or change.action not in (Action.DELETE, Action.REPLACE):
+            return ()
+        own = ("address", spoken(before.netns, before.address))
+        return (own,) if ":" in before.address else (own, last_ipv4(before.netns, before.device))
 
     def rests_on(self, address: str, value: Address) -> tuple[tuple[str, str], ...]:
         """The device."""

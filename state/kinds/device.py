@@ -83,9 +83,16 @@ class Devices(Kind[Device]):
                     found[name] = Found(_device(link, None), owned=False)
         return found
 
-    def carries(self, address: str, value: Device) -> tuple[tuple[str, str], ...]:
-        """What is configured on either end."""
-        return (("device", address), (INSIDE, value.netns))
+    def takes_along(self, change: Change) -> tuple[tuple[str, str], ...]:
+        """What is configured on either end; with a hardware address that changes, the neighbours."""
+        before, after = change.before, change.after
+        if not isinstance(before, Device):
+            return ()
+        if change.action is not Action.UPDATE or not isinstance(after, Device):
+            return (("device", change.address), (INSIDE, before.netns))
+        own = (("mac", change.address),) if before.mac != after.mac else ()
+        other = (("mac inside", before.netns),) if before.peer_mac != after.peer_mac else ()
+        return own + other
 
     def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:
         """Make, change or remove devices; only what is marked is ever removed."""
@@ -118,7 +125,7 @@ def _configure(kernel: Kernel, name: str, wanted: Device, before: Optional[Devic
     settings = Settings(
         mtu=wanted.mtu if before else None,
         mac=wanted.mac if before and before.mac != wanted.mac else None,
-        mark=wanted.mark if before else None,
+        mark=wanted.mark if before and before.mark != wanted.mark else None,
         rp_filter=wanted.rp_filter,
         accept_ra=wanted.accept_ra,
         ipv6=wanted.ipv6,
@@ -129,7 +136,7 @@ def _configure(kernel: Kernel, name: str, wanted: Device, before: Optional[Devic
         other = Settings(
             mtu=wanted.peer_mtu if before else None,
             mac=wanted.peer_mac if before and before.peer_mac != wanted.peer_mac else None,
-            mark=wanted.peer_mark if before else None,
+            mark=wanted.peer_mark if before and before.peer_mark != wanted.peer_mark else None,
             accept_ra=wanted.accept_ra,
             ipv6=wanted.peer_ipv6,
             link_local=wanted.link_local,

@@ -41,6 +41,11 @@ def found(things: Iterable[tuple[str, T]]) -> dict[str, Found[T]]:
     return seen
 
 
+def last_ipv4(netns: str, device: str) -> tuple[str, str]:
+    """What carries the IPv4 routes and neighbours of a device besides itself: with its last address they are gone."""
+    return ("IPv4 addresses of", spoken(netns, device))
+
+
 def places(kernel: Kernel, scope: Scope) -> list[str]:
     """The namespaces to look into: the host's own, those of its endpoints, and where else netctl's devices lead."""
     present = frozenset(kernel.netns.names())

@@ -11,7 +11,7 @@ from state.cluster import Cluster
 from state.facts import Facts, Scope
 from state.kernel import Kernel, Neighbour
 from state.kinds.device import INSIDE
-from state.kinds.marked import Marked, found, places, spoken, within
+from state.kinds.marked import Marked, found, last_ipv4, places, spoken, within
 from state.placement import placed
 from state.problem import Source
 
@@ -41,9 +41,10 @@ class Neighbours(Marked[Neighbour]):
 
     def rests_on(self, address: str, value: Neighbour) -> tuple[tuple[str, str], ...]:
         """The device, and its hardware address: the kernel forgets neighbours when that changes."""
+        ipv4 = () if ":" in value.address else (last_ipv4(value.netns, value.device),)
         if value.netns:
-            return ((INSIDE, value.netns), ("mac inside", value.netns))
-        return (("device", value.device), ("mac", value.device))
+            return ((INSIDE, value.netns), ("mac inside", value.netns), *ipv4)
+        return (("device", value.device), ("mac", value.device), *ipv4)
 
 
 def _wanted(cluster: Cluster, host: str, facts: Facts) -> Iterator[tuple[Neighbour, Source]]:

@@ -13,7 +13,7 @@ from state.cluster import Cluster, Endpoint, Host
 from state.facts import Facts, Scope
 from state.kernel import MAIN_TABLE, Kernel, Route
 from state.kinds.device import INSIDE
-from state.kinds.marked import Marked, found, places, spoken
+from state.kinds.marked import Marked, found, last_ipv4, places, spoken
 from state.placement import placed
 from state.problem import Source
 
@@ -59,7 +59,8 @@ class Routes(Marked[Route]):
     def rests_on(self, address: str, value: Route) -> tuple[tuple[str, str], ...]:
         """The device, and the address it sends from."""
         device = (INSIDE, value.netns) if value.netns else ("device", value.device)
-        return (device, ("address", spoken(value.netns, value.source)))
+        source = ("address", spoken(value.netns, value.source))
+        return (device, source) if ":" in value.destination else (device, source, last_ipv4(value.netns, value.device))
 
 
 def _of_endpoint(endpoint: Endpoint, own: Host) -> Iterator[Route]:

@@ -1,0 +1,1 @@
+"""Kinds as data: desired, observed, plan."""

@@ -1,0 +1,1 @@
+"""Kinds on the real kernel, in throw-away network namespaces."""
