@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Optional
 
 from schemas.check_ranges import FAMILIES, Address, Network, count
@@ -107,8 +108,9 @@ def _one_slice_each(family: str, sections: Sections, manifest: Manifest, report:
 
 
 def _room(sections: Sections, manifest: Manifest, report: Report) -> None:
+    endpoints_on = Counter(endpoint.host for endpoint in manifest.endpoints.values())
     for name, host in manifest.hosts.items():
-        number = sum(endpoint.host == name for endpoint in manifest.endpoints.values())
+        number = endpoints_on[name]
         if number > MOST_ON_A_HOST:
             report.error(
                 sections.hosts[name].place,

@@ -141,13 +141,13 @@ def choose_seats(manifest: Manifest, slices: Iterable[SliceLine], lines: Iterabl
     on_host: dict[str, list[EndpointEntry]] = defaultdict(list)
     for endpoint in manifest.endpoints.values():
         on_host[endpoint.host].append(endpoint)
-    old: dict[tuple[str, str], SeatLine] = {}
+    old: dict[str, dict[str, SeatLine]] = defaultdict(dict)
     for line in sorted(lines, key=lambda line: (line.id, str(line.ipv4), str(line.ipv6)), reverse=True):
-        old[line.key, line.host] = line
+        old[line.host][line.key] = line
     seats: list[SeatLine] = []
     for part in slices:
         endpoints = sorted(on_host[part.host], key=lambda endpoint: endpoint.key)
-        mine = {key: line for (key, host), line in old.items() if host == part.host} if endpoints else {}
+        mine = old[part.host]
         ids = _ids(part.host, endpoints, mine)
         ipv4 = _addresses("ipv4", part.ipv4, endpoints, mine)
         ipv6 = _addresses("ipv6", part.ipv6, endpoints, mine)
@@ -157,11 +157,12 @@ def choose_seats(manifest: Manifest, slices: Iterable[SliceLine], lines: Iterabl
 
 def _ids(host: str, endpoints: Iterable[EndpointEntry], old: Mapping[str, SeatLine]) -> dict[str, int]:
     chosen: dict[str, int] = {}
+    taken: set[int] = set()
     for endpoint in endpoints:
         line = old.get(endpoint.key)
-        if line is not None and 1 <= line.id <= MOST_SEATS and line.id not in chosen.values():
+        if line is not None and 1 <= line.id <= MOST_SEATS and line.id not in taken:
             chosen[endpoint.key] = line.id
-    taken = set(chosen.values())
+            taken.add(line.id)
     for endpoint in endpoints:
         if endpoint.key not in chosen:
             number = next((place + 1 for place in probe(f"id {endpoint.key}", MOST_SEATS) if place + 1 not in taken), 0)
