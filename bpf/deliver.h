@@ -48,9 +48,10 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 	ethernet = packet_start(skb);
 	if ((void *)(ethernet + ETH_HLEN) > packet_end(skb))
 		return TRUNCATED;
-	/* mac and host_mac are the destination and source of this header */
-	*(__u64 *)ethernet = *(__u64 *)to->mac;
-	*(__u32 *)(ethernet + 8) = *(__u32 *)(to->mac + 8);
+	/* mac and host_mac are the destination and source of this header; by twos, as strict alignment wants it */
+#pragma unroll
+	for (int i = 0; i < 6; i++)
+		((__u16 *)ethernet)[i] = ((const __u16 *)to->mac)[i];
 	if (to->flags & ENDPOINT_SAME_NETNS) {
 		set_mark(skb, MARK_JUDGED);
 		*action = bpf_redirect(to->ifindex, 0);

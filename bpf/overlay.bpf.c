@@ -3,7 +3,7 @@
 #include <linux/if_packet.h>
 
 /* The outer source and the VNI. IPv6 is asked for second: a key of one family cannot be read as the other. */
-static __always_inline int read_tunnel(struct __sk_buff *skb, struct address *underlay, __u32 *identity)
+static __noinline int read_tunnel(struct __sk_buff *skb, struct address *underlay, __u32 *identity)
 {
 	struct bpf_tunnel_key key = {};
 

@@ -14,8 +14,10 @@ static __always_inline struct peer *find_peer(const struct packet *p, const stru
 {
 	__u32 slot = p->slot;
 	void *table = bpf_map_lookup_elem(&addresses, &slot);
+	/* on the stack: kernel 6.1 takes no key from the argument of a function apart */
+	struct address key = *address;
 
-	return table ? bpf_map_lookup_elem(table, address) : NULL;
+	return table ? bpf_map_lookup_elem(table, &key) : NULL;
 }
 
 static __always_inline struct block *find_block(const struct packet *p, const struct address *address)
