@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from cli import exits
 from cli.render import page, problems, terminal
 from cli.render.words import Words
+from cli.report import Report
 from cli.result import Result
 from state.cluster import Cluster
 from state.kinds import KINDS
@@ -43,6 +44,20 @@ def exit_code(plan: Plan) -> int:
     """What a plan's problems make of the exit code."""
     blocked = (exits.HOSTS_FAILED if errors(host.problems) else exits.FINE for host in plan.hosts)
     return exits.worst(host.exit_code or code for host, code in zip(plan.hosts, blocked, strict=True))
+
+
+def report(report: Report, cluster: Cluster, output: str) -> None:
+    """Print a status report."""
+    words = Words(KINDS, cluster)
+    if output == "json":
+        from cli.render import json
+
+        sys.stdout.write(json.text(json.report(report, words)))
+        return
+    from cli.render import condition
+
+    page.write(condition.lines(report, words), sys.stdout)
+    problems.show(_problems(report.plan))
 
 
 def result(result: Result, plan: Plan, output: str, name: str) -> None:

@@ -23,10 +23,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from cli.render.words import Words
+from cli.report import Answer, Report
 from cli.result import Result
 from state import wire
 from state.change import Action, Change, summary
-from state.plan import FORMAT_VERSION, Plan
+from state.plan import FORMAT_VERSION, HostPlan, Plan
 from state.problem import Problem, Source, errors
 
 ACTIONS = {
@@ -129,3 +130,39 @@ def result(result: Result) -> dict[str, Any]:
 
 def _named(change: Change) -> dict[str, Any]:
     return {"kind": change.kind, "address": change.address, "actions": ACTIONS[change.action]}
+
+
+def report(report: Report, words: Words) -> dict[str, Any]:
+    """A status report: the plan that would put the hosts right, and for each host what it says of itself."""
+    planned = document(report.plan, words)
+    hosts = [_condition(host, report.answers.get(host.host), words) for host in report.plan.hosts]
+    return {
+        "format_version": FORMAT_VERSION,
+        "cluster": report.plan.cluster,
+        "hosts": hosts,
+        "errors": planned["errors"],
+        "warnings": planned["warnings"],
+    }
+
+
+def _condition(plan: HostPlan, answer: Optional[Answer], words: Words) -> dict[str, Any]:
+    """One host: `reachable`, `in_sync`, and `changes` as in a plan; the rest is null where it cannot be reached."""
+    said: dict[str, Any] = {"agent": None, "python": None, "kernel": None, "boot_id": None, "datapath": None}
+    if answer is not None:
+        hello = answer.hello
+        said = {
+            "agent": hello.digest,
+            "python": hello.python,
+            "kernel": hello.kernel,
+            "boot_id": hello.boot_id,
+            "datapath": wire.dump(answer.datapath),
+        }
+    return {
+        "host": plan.host,
+        "reachable": answer is not None,
+        "in_sync": answer is not None and not plan.changes,
+        "changes": [_change(plan.host, item, words) for item in plan.changes],
+        "unchanged": plan.unchanged,
+        "pending": list(plan.pending),
+        **said,
+    }

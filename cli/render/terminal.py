@@ -82,7 +82,7 @@ def _host(host: HostPlan, words: Words) -> Iterator[Line]:
         yield line(title, f": no changes ({host.unchanged} unchanged)")
     else:
         yield line(title)
-        yield from _changes(host.changes, words)
+        yield from changes(host.changes, words)
         if host.unchanged:
             yield line((f"      # ({host.unchanged} unchanged hidden)", FAINT))
     for key in host.pending:
@@ -92,7 +92,7 @@ def _host(host: HostPlan, words: Words) -> Iterator[Line]:
         yield line("  ! ", ("blocked", BAD), f": {stops[0].summary}{more}")
 
 
-def _changes(changes: tuple[Change, ...], words: Words) -> Iterator[Line]:
+def changes(changes: tuple[Change, ...], words: Words) -> Iterator[Line]:
     """Each change with its fields; subjects, fields and sources begin in the same column for all of them."""
     subjects = [f"{change.kind} {words.address(change.kind, change.address)}" for change in changes]
     parts = [fields(change, words) for change in changes]

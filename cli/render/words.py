@@ -19,6 +19,7 @@ Shown = str | tuple[str, ...]
 
 NAMESPACE = "io.kubernetes.pod.namespace"
 EVERYONES = ("io.kubernetes.pod.namespace", "io.cilium.k8s.")
+EVERYTHING = {"TCP", "UDP", "SCTP", "ICMP", "ICMPV6"}
 RESERVED = {1: "host", 2: "world", 6: "remote-node", 9: "world-ipv4", 10: "world-ipv6"}
 
 
@@ -48,7 +49,7 @@ class Words:
         known = {field.name: field.default for field in dataclasses.fields(value)}
         usual = {**known, **(self._kinds[kind].usual if kind in self._kinds else {})}
         return {
-            name: shown
+            name: self._grouped(getattr(value, name)) or shown
             for name, shown in fields.items()
             if shown not in said and (item := getattr(value, name)) != usual[name] and item not in (0, False)
         }
@@ -73,7 +74,8 @@ class Words:
 
     def _shown(self, name: str, value: Any) -> Shown:
         if isinstance(value, (tuple, list, frozenset)):
-            items = [self._flat(name, item) for item in cast(Sequence[Any], value)]
+            given = cast(Sequence[Any], value)
+            items = [self._flat(name, item) for item in given]
             return tuple(sorted(items) if isinstance(value, frozenset) else items)
         if isinstance(value, Mapping):
             return tuple(self._pairs(cast(Mapping[str, Any], value)))
@@ -84,7 +86,7 @@ class Words:
 
     def _flat(self, name: str, value: Any) -> str:
         if isinstance(value, Entry):
-            return self._entry(value)
+            return f"{self._whom(value)}: {ports(value)}"
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, int) and name == "identity":
@@ -102,9 +104,18 @@ class Words:
             return "{" + ", ".join(self._pairs(cast(Mapping[str, Any], value))) + "}"
         return "none" if value is None else str(value)
 
-    def _entry(self, entry: Entry) -> str:
+    def _grouped(self, value: object) -> Shown:
+        """A policy's entries, one line for each peer and outcome; of anything else, nothing."""
+        if not isinstance(value, tuple) or not all(isinstance(item, Entry) for item in cast(Sequence[Any], value)):
+            return ()
+        together: dict[str, list[Entry]] = {}
+        for entry in cast(Sequence[Entry], value):
+            together.setdefault(self._whom(entry), []).append(entry)
+        return tuple(f"{whom}: {reach(items)}" for whom, items in together.items())
+
+    def _whom(self, entry: Entry) -> str:
         peer = self.identity(int(entry.peer)) if entry.peer.isdigit() else entry.peer
-        return f"{entry.outcome.name.lower():<5} {peer} {ports(entry)}"
+        return f"{entry.outcome.name.lower():<5} {peer}"
 
 
 def _is_record(value: object) -> TypeGuard[DataclassInstance]:
@@ -118,8 +129,18 @@ def labels_text(labels: tuple[str, ...]) -> str:
     return " ".join([*plain, *(f"namespace={name}" for name in namespace)])
 
 
+def reach(entries: Sequence[Entry]) -> str:
+    """What the entries of one peer cover: `everything`, or protocols and ports."""
+    whole = {entry.protocol for entry in entries if _is_whole(entry)}
+    return "everything" if whole >= EVERYTHING else ", ".join(ports(entry) for entry in entries)
+
+
+def _is_whole(entry: Entry) -> bool:
+    return (entry.first, entry.last) == (0, 65535) or (entry.protocol.startswith("ICMP") and entry.last >= 255)
+
+
 def ports(entry: Entry) -> str:
     """The ports of a policy entry: `TCP/80`, `TCP/8000-8080`, `ICMP` for all types."""
-    if (entry.first, entry.last) in ((0, 65535), (0, 255)):
+    if _is_whole(entry):
         return entry.protocol
     return f"{entry.protocol}/{entry.first}" + (f"-{entry.last}" if entry.last != entry.first else "")

@@ -1,0 +1,79 @@
+"""WORKSTATION: a status report for people.
+
+alpha: in sync
+  agent 0e8faf2a, python 3.11.2, kernel 6.18.5
+  programs endpoint 3f2a91c0, overlay 77d012ab, uplink 1b2c3d4e (tcx), policy 12
+  maps 8 of 14 in use, fullest: addresses 12 of 262144
+beta: drifted, 1 to change
+  ~ device nc-0001   mtu = 1400 -> 1450   # netctl.yaml:52
+  ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cli.render import terminal
+from cli.render.page import BAD, CARE, FAINT, GOOD, STRONG, Line, line
+from cli.render.words import Words
+from cli.report import Answer, Datapath, Map, Report
+from state.plan import HostPlan
+from state.problem import errors
+
+SHORT = 8  # of a digest
+SHOWN = 10  # differences
+FILLED = 3  # maps that are named
+
+
+def lines(report: Report, words: Words) -> list[Line]:
+    """A section for each host, and the sum of it."""
+    page: list[Line] = []
+    for host in report.plan.hosts:
+        page += _host(host, report.answers.get(host.host), words)
+    away = sum(host.host not in report.answers for host in report.plan.hosts)
+    drifted = sum(bool(host.changes) for host in report.plan.hosts)
+    fine = len(report.plan.hosts) - away - drifted
+    return [*page, line(), line(f"{fine} in sync, {drifted} drifted, {away} unreachable.")]
+
+
+def _host(plan: HostPlan, answer: Answer | None, words: Words) -> Iterator[Line]:
+    title = (plan.host, STRONG)
+    if answer is None:
+        yield line(title, ": ", ("unreachable", BAD), f", {plan.problems[0].summary}" if plan.problems else "")
+        return
+    if plan.changes:
+        yield line(title, ": ", ("drifted", CARE), f", {terminal.total(plan.changes)}")
+        yield from terminal.changes(plan.changes[:SHOWN], words)
+        if plan.changes[SHOWN:]:
+            yield line((f"      # ({len(plan.changes) - SHOWN} more: netctl plan --host {plan.host})", FAINT))
+    else:
+        yield line(title, ": ", ("in sync", GOOD))
+    for key in plan.pending:
+        yield line("  ! ", ("pending", CARE), f" {key}: its network namespace is not there yet")
+    for problem in errors(plan.problems):
+        yield line("  ! ", ("blocked", BAD), f": {problem.summary}")
+    hello = answer.hello
+    yield line((f"    agent {hello.digest[:SHORT]}, python {hello.python}, kernel {hello.kernel}", FAINT))
+    yield from _datapath(answer.datapath)
+
+
+def _datapath(datapath: Datapath) -> Iterator[Line]:
+    if datapath.missing:
+        yield line("  ! ", ("no datapath", BAD), f": {'; '.join(datapath.missing)}")
+        return
+    programs = ", ".join(f"{item.name} {item.digest[:SHORT]}" for item in datapath.programs) or "none"
+    yield line((f"    programs {programs} (by {datapath.attach}), policy epoch {datapath.epoch}", FAINT))
+    if datapath.maps:
+        yield line((f"    maps {_fill(datapath.maps)}", FAINT))
+    drops = [item for item in datapath.counters if not item.reason.startswith("passed")]
+    if drops:
+        told = ", ".join(f"{item.packets} {item.direction} ({item.reason})" for item in drops)
+        yield line((f"    dropped {told}", FAINT))
+
+
+def _fill(maps: Sequence[Map]) -> str:
+    """The fullest maps, by how much of their capacity is taken."""
+    counted = [item for item in maps if item.entries > 0 and item.capacity]
+    fullest = sorted(counted, key=lambda item: (-item.entries / item.capacity, item.name))[:FILLED]
+    named = ", ".join(f"{item.name} {item.entries} of {item.capacity}" for item in fullest)
+    return f"{len(maps)}, {len(counted)} in use" + (f", fullest: {named}" if named else "")
