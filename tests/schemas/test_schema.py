@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,67 +18,14 @@ from schemas.formats import FORMATS
 from schemas.report import Report
 from state.manifest import Manifest
 from state.problem import ManifestError, Problem
-from tests.schemas.folders import KEY, POLICY
+from tests.schemas.every_field import FIELDS, with_field
+from tests.schemas.folders import POLICY
 
 SCHEMA: Any = shape.manifest_schema()
 READ = {
     "$schema", "$id", "title", "description", "examples", "x-later", "$defs", "$ref", "type", "properties", "required",
     "additionalProperties", "propertyNames", "items", "enum", "pattern", "format", "minimum", "maximum", "minLength",
 }  # fmt: skip
-
-FULL: Any = {
-    "cluster": {"name": "shop", "id": 1},
-    "ranges": {"endpoints": {"ipv4": "10.42.0.0/16", "ipv6": "fd42::/48"}},
-    "hosts": {
-        "alpha": {"address": "203.0.113.11", "ssh": {"hostKey": KEY}, "underlay": {"ipv4": "203.0.113.11"}},
-        "beta": {"address": "203.0.113.12", "ssh": {"hostKey": KEY}},
-    },
-    "namespaces": {"shop": {}},
-    "endpoints": {
-        "shop/web": {"host": "alpha", "attach": {"netns": "web"}},
-        "db": {"host": "beta", "attach": {"netns": "db"}},
-    },
-    "assertions": [{"from": "shop/web", "to": "203.0.113.200", "port": "80/TCP", "expect": "allow"}],
-}  # fmt: skip
-
-# Every field of the schema, by its path, with a value that differs from what the manifest above says or leaves out.
-FIELDS: dict[str, object] = {
-    "cluster.name": "other",
-    "cluster.id": 2,
-    "network.mode": "native",
-    "network.encapsulation": None,  # there is one value, and it is the default: nothing else can be written
-    "network.port": 4789,
-    "ranges.endpoints.ipv4": "10.43.0.0/16",
-    "ranges.endpoints.ipv6": "fd43::/48",
-    "ranges.endpoints.hostPrefix.ipv4": 25,
-    "ranges.endpoints.hostPrefix.ipv6": 80,
-    "hosts.alpha.address": "203.0.113.99",
-    "hosts.alpha.ssh.user": "admin",
-    "hosts.alpha.ssh.port": 2222,
-    "hosts.alpha.ssh.hostKey": KEY.replace("Iz+O", "Iz+P"),
-    "hosts.alpha.underlay.ipv4": "198.51.100.1",
-    "hosts.alpha.underlay.ipv6": "2001:db8::1",
-    "hosts.alpha.underlay.device": "eth1",
-    "hosts.alpha.labels.zone": "a",
-    "hosts.alpha.slice.ipv4": "10.42.7.0/24",
-    "hosts.alpha.slice.ipv6": "fd42:0:0:7::/64",
-    "namespaces.shop.labels.team": "shop",
-    "endpoints.db.host": "alpha",
-    "endpoints.db.namespace": "shop",
-    "endpoints.db.labels.app": "db",
-    "endpoints.db.attach.netns": "db-1",
-    "endpoints.db.attach.create": False,
-    "endpoints.db.ports.postgres": "5432/TCP",
-    "endpoints.db.address": "10.42.7.9",
-    "endpoints.db.address.ipv4": "10.42.7.9",
-    "endpoints.db.address.ipv6": "fd42:0:0:7::9",
-    "assertions.0.from": "203.0.113.200",
-    "assertions.0.to": "beta",
-    "assertions.0.port": "80/UDP",
-    "assertions.0.protocol": "ICMP",
-    "assertions.0.expect": "deny",
-    "include.0": "policies/*.yaml",
-}
 
 
 def fields(schema: Any, path: str = "") -> Iterator[str]:
@@ -97,34 +43,6 @@ def fields(schema: Any, path: str = "") -> Iterator[str]:
         label = "team" if "namespaces" in path else "zone" if "hosts" in path else "app"
         example = names.get(path) or {"labels": label, "ports": "postgres"}[last]
         yield from fields(schema["additionalProperties"], f"{path}.{example}")
-
-
-def inside(here: Any, name: str) -> Any:
-    """A member of a mapping or a list; a new one where there is none yet."""
-    if name.isdigit():
-        return here[int(name)]
-    if isinstance(here.get(name), str):
-        here.pop(name)
-    return here.setdefault(name, [] if name == "include" else {})
-
-
-def with_field(path: str, value: object) -> Any:
-    """The full manifest with one field set."""
-    document = copy.deepcopy(FULL)
-    here: Any = document
-    *parents, last = path.split(".")
-    for name in parents:
-        here = inside(here, name)
-    if last.isdigit():
-        here.append(value)
-    else:
-        here[last] = value
-    if path == "assertions.0.protocol":
-        here.pop("port")
-    if path == "network.mode":  # native routing carries IPv6 only between hosts that have it
-        for number, host in enumerate(document["hosts"].values(), 1):
-            host["underlay"] = {"ipv4": f"203.0.113.{number}", "ipv6": f"2001:db8::{number}"}
-    return document
 
 
 def loaded(folder: Path, document: object) -> Manifest:
