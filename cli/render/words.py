@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Optional, TypeGuard, cast
 
 from state.cluster import Cluster
@@ -86,7 +87,7 @@ class Words:
 
     def _flat(self, name: str, value: Any) -> str:
         if isinstance(value, Entry):
-            return f"{self._whom(value)}: {ports(value)}"
+            return f"{self._whom(value)}: {ports(value)}{self._because([value])}"
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, int) and name == "identity":
@@ -111,7 +112,20 @@ class Words:
         together: dict[str, list[Entry]] = {}
         for entry in cast(Sequence[Entry], value):
             together.setdefault(self._whom(entry), []).append(entry)
-        return tuple(f"{whom}: {reach(items)}" for whom, items in together.items())
+        return tuple(f"{whom}: {reach(items)}{self._because(items)}" for whom, items in together.items())
+
+    def _because(self, entries: Sequence[Entry]) -> str:
+        """The lines of the manifest that made the entries so."""
+        places = dict.fromkeys(self._rules[entry.rule] for entry in entries if entry.rule in self._rules)
+        return f" ({', '.join(places)})" if places else ""
+
+    @cached_property
+    def _rules(self) -> Mapping[int, str]:
+        if self._cluster is None:
+            return {}
+        from state.policy.compiler import rule_sources
+
+        return {rule: f"{place.file}:{place.line}" for rule, place in rule_sources(self._cluster).items()}
 
     def _whom(self, entry: Entry) -> str:
         peer = self.identity(int(entry.peer)) if entry.peer.isdigit() else entry.peer
