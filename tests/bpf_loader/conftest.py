@@ -98,7 +98,7 @@ class Town:
     def ids(self) -> dict[str, int]:
         """The kernel's id of everything pinned, and of the tables in the active slot."""
         found: dict[str, int] = {}
-        for path in sorted(self.root.rglob("*")):
+        for path in sorted((self.root / "netctl").rglob("*")):
             if path.is_file():
                 found[str(path.relative_to(self.root))] = _id(path)
         return {**found, **self.tables()}
