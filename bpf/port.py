@@ -93,8 +93,16 @@ class LinuxBpf:
         return self._programs.all()
 
     def load_program(self, name: str, program: Program) -> None:
-        """Load and pin the object."""
-        self._programs.load(name, program)
+        """Load and pin the object. Where it was attached under the same digest, the new copy takes over."""
+        with inside(self._home):
+            attached = [
+                (address.rpartition(" "), item)
+                for address, item in self._attachments.all().items()
+                if item.digest == program.digest and item.program.startswith(f"{name}/")
+            ]
+            self._programs.load(name, program)
+            for (device, _, direction), item in attached:
+                self._attachments.attach(device, direction, item)
 
     def delete_program(self, name: str) -> None:
         """Remove the pins."""
