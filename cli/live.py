@@ -8,7 +8,7 @@ expected denial is proven by the program that denied, not by silence; silence is
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,10 +59,10 @@ class Trial:
 class Trials:
     """All assertions that packets can decide."""
 
-    def __init__(self, cluster: Cluster, fleet: Fleet, hosts: Iterable[str], world: World | None) -> None:
+    def __init__(self, cluster: Cluster, fleet: Fleet, world: World | None) -> None:
         self._cluster = cluster
         self._fleet = fleet
-        self._hosts = frozenset(hosts)
+        self._hosts = frozenset(fleet.hosts)
         self._world = world
         self._explain = Explainer(cluster)
         self._next = 20000 + secrets.randbelow(20000)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from cli.options import Folder, Format, Hosts, Lab, Labels
 
+
+class Type(str, Enum):
+    """What can be watched: a dropped packet, a decision about a new connection, every packet that passes."""
+
+    DROP = "drop"
+    VERDICT = "verdict"
+    TRACE = "trace"
+
+
 Types = Annotated[
-    list[Literal["drop", "verdict", "trace"]],
+    list[Type],
     typer.Option("--type", help="What to watch; may be given several times. Without it: drops and verdicts."),
 ]
 Count = Annotated[Optional[int], typer.Option("--count", help="End after so many events.", min=1, metavar="N")]
 Timeout = Annotated[
     Optional[float], typer.Option("--timeout", help="End after so many seconds.", min=0, metavar="SECONDS")
 ]
+
+DEFAULT = (Type.DROP, Type.VERDICT)
 
 
 def monitor(
@@ -45,7 +57,7 @@ def monitor(
     cluster, _ = workflow.validate(folder, lab)
     explain = Explainer(cluster)
     with connect(folder, cluster, host, label, lab) as fleet:
-        watch = Watch(fleet, fleet.hosts, kinds or ["drop", "verdict"])
+        watch = Watch(fleet, fleet.hosts, [kind.value for kind in kinds or DEFAULT])
         watch.start()
         print(f"Listening on {', '.join(watch.listening)}.", file=sys.stderr, flush=True)
         for sighting in watch.sightings(count, timeout):

@@ -1,17 +1,21 @@
-"""WORKSTATION: `netctl test`: the manifest's assertions, unit tests of the network, judged by the policy engine."""
+"""WORKSTATION: `netctl test`: the manifest's assertions, unit tests of the network, judged by engine or packets."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cli.options import Folder, Format
+import typer
+
+from cli.options import Folder, Format, Hosts, Lab, Labels
+from state.problem import UsageError
 
 if TYPE_CHECKING:
+    from cli.live import World
     from cli.render.page import Line
     from state.cluster import Cluster
     from state.manifest import Assertion
@@ -28,15 +32,54 @@ class Answer:
     rules: tuple[Source, ...]
 
 
-def test(folder: Folder = Path(), output: Format = "text") -> int:
-    """Check the manifest's assertions: by the policy engine, or with real packets."""
-    from cli import exits
-    from schemas.loader import load_cluster
+Live = Annotated[bool, typer.Option("--live", help="Send real packets, and read the verdict from the datapath.")]
 
-    cluster, _ = load_cluster(folder, require_host_keys=False)
+
+def test(
+    folder: Folder = Path(),
+    host: Hosts = [],  # noqa: B006  (Typer's own way to say: may be given several times)
+    label: Labels = [],  # noqa: B006
+    output: Format = "text",
+    live: Live = False,
+    lab: Lab = False,
+) -> int:
+    """Check the manifest's assertions: by the policy engine, or with real packets.
+
+    With --live a packet is sent for each assertion from where it says, and the verdict is what the BPF programs at both
+    ends report of it: nobody need listen, and a denial is proven by the program that denied. Assertions that packets
+    cannot try here (from the outside, but in the lab; about other hosts than those selected) are left to the engine.
+    """
+    from cli import exits
+    from cli.workflow import validate
+
+    if lab and not live:
+        raise UsageError.of("--lab without --live: the engine asks no host", "Add --live, or leave --lab away.")
+    cluster, _ = validate(folder, lab or not live)
     answers = by_engine(cluster)
+    if live:
+        tried = by_packets(folder, cluster, host, label, lab)
+        answers = [tried.get(place, answer) for place, answer in enumerate(answers)]
     show(cluster.assertions, answers, output)
     return exits.FINE if all(map(_holds, cluster.assertions, answers)) else exits.ERROR
+
+
+def by_packets(
+    folder: Path, cluster: Cluster, hosts: Sequence[str], labels: Sequence[str], lab: bool
+) -> Mapping[int, Answer]:
+    """What packets say of the assertions they can try, by place."""
+    from cli.connect import connect
+    from cli.live import Trials
+
+    with connect(folder, cluster, hosts, labels, lab) as fleet:
+        trials = Trials(cluster, fleet, _outside(folder) if lab else None)
+        tried = trials.run(cluster.assertions)
+    return {place: Answer(one.got or "unknown", "packets", one.reason, one.rules) for place, one in tried.items()}
+
+
+def _outside(folder: Path) -> World:
+    from inventory.lab.entry import sender
+
+    return sender(folder)
 
 
 def by_engine(cluster: Cluster) -> list[Answer]:

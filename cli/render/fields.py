@@ -27,6 +27,10 @@ class Fields:
     shown: tuple[Field, ...]
     hidden: int = 0
 
+    def rest(self) -> str:
+        """What is not shown, in a word: `(3 unchanged fields hidden)`."""
+        return f"({self.hidden} unchanged field{'s' if self.hidden > 1 else ''} hidden)"
+
     def inline(self) -> str:
         """All of it in one line."""
         return ", ".join(_inline(field) for field in self.shown)

@@ -31,7 +31,11 @@ def _summary(plan: Plan) -> Iterator[str]:
         yield f"**{terminal.NO_CHANGES}**"
     elif len(failed) < len(plan.hosts):
         yield "**No changes** on the hosts that could be asked."
-    yield ""
+    remarks = list(_remarks(plan))
+    yield from ["", *remarks] if remarks else []
+
+
+def _remarks(plan: Plan) -> Iterator[str]:
     for problem in plan.warnings:
         yield _problem(problem)
     for host in plan.hosts:
@@ -74,7 +78,7 @@ def _change(change: Change, words: Words) -> Iterator[str]:
     for field in part.shown:
         yield from _field(field)
     if part.hidden:
-        yield f"#     ({part.hidden} unchanged fields hidden)"
+        yield f"#     {part.rest()}"
 
 
 def _field(field: Field) -> Iterator[str]:

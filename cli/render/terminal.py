@@ -123,7 +123,7 @@ def _nested(part: Fields) -> Iterator[Line]:
     for field in part.shown:
         yield from _field(field, width)
     if part.hidden:
-        yield line((f"        # ({part.hidden} unchanged fields hidden)", FAINT))
+        yield line((f"        # {part.rest()}", FAINT))
 
 
 def _field(field: Field, width: int) -> Iterator[Line]:

@@ -45,7 +45,7 @@ class Words:
         """The fields that tell something: not what is usual, and not what the address says already."""
         fields = self.fields(value)
         if len(fields) < 2 or not _is_record(value):
-            return {} if fields == {"": "true"} else fields
+            return {} if fields.get("") in ("true", "false") else fields
         said = set(address.split())
         known = {field.name: field.default for field in dataclasses.fields(value)}
         usual = {**known, **(self._kinds[kind].usual if kind in self._kinds else {})}
@@ -116,7 +116,10 @@ class Words:
 
     def _because(self, entries: Sequence[Entry]) -> str:
         """The lines of the manifest that made the entries so."""
-        places = dict.fromkeys(self._rules[entry.rule] for entry in entries if entry.rule in self._rules)
+        from state.policy.rules import BUILT_IN
+
+        stated = (entry.rule for entry in entries if self._rules and entry.rule not in BUILT_IN)
+        places = dict.fromkeys(self._rules.get(rule, "no longer in the manifest") for rule in stated)
         return f" ({', '.join(places)})" if places else ""
 
     @cached_property
