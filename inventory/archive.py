@@ -1,6 +1,6 @@
 """WORKSTATION: the agent's archive: netctl's own state/ and bpf/ in one file, named by its digest.
 
-Equal sources give equal bytes: entries are sorted and carry no times. It holds sources and the bytecode of the Python
+Equal sources give equal bytes. It holds sources and the bytecode of the Python
 that made it; a host with another Python adds its own. Nothing but the standard library is needed to run it.
 """
 
@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
-import io
 import os
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,9 +17,9 @@ from pathlib import Path
 
 import bpf
 import state
-from state.host.bytecode import add, bytecode
+from state.host.package import compiled, pack, whose
 
-_FORMAT = b"1"
+_FORMAT = b"2"
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Archive:
 def archive() -> Archive:
     """The archive of this netctl. Made once, and kept in the user's cache folder by a digest of what it is made of."""
     files = contents()
-    path = _cache_folder() / f"agent-{_key(files)}.pyz"
+    path = _cache_folder() / f"agent-{_key(files)}"
     data = _kept(path)
     if data is None:
         data = build(files)
@@ -51,7 +48,7 @@ def archive() -> Archive:
 def sealed(data: bytes, files: Mapping[str, bytes]) -> Archive:
     """An archive with its digest."""
     digest = hashlib.sha256(data).hexdigest()
-    return Archive(data, digest, importlib.util.MAGIC_NUMBER.hex(), files["state/host/boot.py"])
+    return Archive(data, digest, whose(), files["state/host/boot.py"])
 
 
 def contents() -> dict[str, bytes]:
@@ -66,17 +63,11 @@ def contents() -> dict[str, bytes]:
 
 def build(files: Mapping[str, bytes]) -> bytes:
     """The archive of these files, with bytecode."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as new:
-        for name, content in sorted(files.items()):
-            add(new, name, content)
-            if name.endswith(".py"):
-                add(new, name + "c", bytecode(content, name))
-    return made.getvalue()
+    return pack(compiled(files))
 
 
 def _key(files: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256(_FORMAT + importlib.util.MAGIC_NUMBER)
+    digest = hashlib.sha256(_FORMAT + whose().encode())
     for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
@@ -101,6 +92,6 @@ def _keep(path: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as unfinished:
         unfinished.write(data + hashlib.sha256(data).digest())
     Path(unfinished.name).rename(path)
-    for old in path.parent.glob("agent-*.pyz"):
+    for old in path.parent.glob("agent-*"):
         if old != path:
             old.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
@@ -113,10 +112,14 @@ def _described(name: str, problems: Any) -> dict[str, Any]:
 
 
 def _refused(error: OSError) -> Problem:
+    import traceback  # it takes 7 ms, and is rarely needed
+
     where = f" {error.filename}" if error.filename else ""
     return Problem(f"the host refused: {error.strerror or error}{where}", traceback.format_exc(limit=-3))
 
 
 def _bug() -> Problem:
+    import traceback
+
     lines = traceback.format_exc().strip().splitlines()
     return Problem(f"the agent failed: {lines[-1]}", "This is a bug in netctl.\n" + "\n".join(lines))

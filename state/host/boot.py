@@ -2,16 +2,19 @@
 
 The workstation sends this file as text to `python3 -I -S -c`. So it imports nothing of netctl, and it must be readable
 by a Python that is too old for the rest. The archive lies in a folder of root's alone, under its own digest, and is
-hashed at every start; what is hashed is what runs, because it is imported through the open file. A disk that is full or
-read-only is no obstacle: then the archive lives in memory. For a Python whose bytecode the archive lacks, a second
-archive with bytecode is made once and named by its own digest too.
+hashed at every start; it runs from the very bytes that were hashed. So a disk that is full or read-only is no obstacle.
+For a Python whose bytecode the archive lacks, a second archive with bytecode is made once and named by its own digest.
 """
 
 import contextlib
 import json
+import marshal
 import os
 import stat
 import sys
+import zlib
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 OLDEST = (3, 9)
 
@@ -61,9 +64,42 @@ def sha256(data: bytes) -> str:
     raise ImportError("hashlib")
 
 
-def content(fd: int) -> bytes:
-    """The whole of an open file."""
-    return os.pread(fd, os.fstat(fd).st_size, 0)
+class Archive:
+    """Imports modules from the bytes of an archive (see `state.host.package`)."""
+
+    def __init__(self, data: bytes) -> None:
+        self.start = 4 + int.from_bytes(data[:4], "big")
+        self.index = json.loads(data[4 : self.start].decode())
+        self.data = data
+
+    def get_data(self, path: str) -> bytes:
+        """A file."""
+        if path not in self.index:
+            raise FileNotFoundError(path)
+        offset, size = self.index[path]
+        return zlib.decompress(self.data[self.start + offset : self.start + offset + size])
+
+    def get_source(self, name: str) -> str:
+        """A module's source, for tracebacks."""
+        spec = self.find_spec(name)
+        return self.get_data(str(spec.origin)).decode() if spec else ""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
+        """Where a module is."""
+        plain = name.replace(".", "/")
+        for origin, is_package in ((plain + ".py", False), (plain + "/__init__.py", True)):
+            if origin in self.index:
+                spec = ModuleSpec(name, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
+                spec.has_location = True
+                return spec
+        return None
+
+    def create_module(self, spec: "ModuleSpec") -> None:
+        """A module like any other."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run a module's bytecode."""
+        exec(marshal.loads(self.get_data(str(module.__file__) + "c")), module.__dict__)
 
 
 def enter(folder: str, make: bool) -> int:
@@ -81,38 +117,40 @@ def enter(folder: str, make: bool) -> int:
     return found
 
 
-def cached(folder: str, start: str, digest: str) -> int:
-    """A descriptor of the file whose name begins with `start` and whose digest is right, or -1.
+def cached(folder: str, start: str, digest: str) -> bytes:
+    """The file whose name begins with `start` and whose digest is right; nothing where there is none.
 
     Without a digest the name's own last part is what the file must hash to.
     """
     try:
         place = enter(folder, False)
     except OSError:
-        return -1
+        return b""
     for name in sorted(os.listdir(place)):
-        if name.startswith(start) and name.endswith(".pyz"):
+        if name.startswith(start) and (name == start or not digest):
             try:
                 fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=place)
             except OSError:
                 continue
-            if sha256(content(fd)) == (digest or name[len(start) : -4]):
+            with open(fd, "rb") as file:
+                data = file.read()
+            if sha256(data) == (digest or name[len(start) :]):
                 os.close(place)
-                return fd
-            os.close(fd)
+                return data
     os.close(place)
-    return -1
+    return b""
 
 
-def store(folder: str, name: str, data: bytes, keep: str) -> int:
-    """A descriptor of a new file with this data: in the folder, or in memory if it cannot be written there."""
+def store(folder: str, name: str, data: bytes, keep: str) -> None:
+    """Keep data in the folder, if that can be written, and remove what does not begin with `keep`."""
     unfinished = f"{name}.{os.getpid()}"
     try:
         place = enter(folder, True)
         try:
-            fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
+            fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
             try:
-                write(fd, data)
+                with open(fd, "wb") as file:
+                    file.write(data)
                 os.rename(unfinished, name, src_dir_fd=place, dst_dir_fd=place)
             except OSError:
                 os.unlink(unfinished, dir_fd=place)
@@ -124,17 +162,14 @@ def store(folder: str, name: str, data: bytes, keep: str) -> int:
             os.close(place)
     except OSError as error:
         sys.stderr.write(f"netctl: {error}: running from memory\n")
-        fd = os.memfd_create("netctl-agent")
-        write(fd, data)
-    return fd
 
 
-def archive(asked: "dict[str, str]", out: int) -> "tuple[int, list[bytes]]":
-    """A descriptor of the verified archive, and the requests that came before it was there."""
+def archive(asked: "dict[str, str]", out: int) -> "tuple[bytes, list[bytes]]":
+    """The verified archive, and the requests that came before it was there."""
     start = "agent-" + asked["digest"]
     early = [b""][:0]  # of bytes, said without syntax that an old Python lacks
-    fd = cached(asked["folder"], start + ".", asked["digest"])
-    if fd < 0:
+    data = cached(asked["folder"], start, asked["digest"])
+    if not data:
         send(out, {"need": asked["digest"]})
         is_archive, data = frame()
         while not is_archive:
@@ -142,29 +177,35 @@ def archive(asked: "dict[str, str]", out: int) -> "tuple[int, list[bytes]]":
             is_archive, data = frame()
         if sha256(data) != asked["digest"]:
             raise UnsafeError("the agent arrived damaged: its digest is not the one announced")
-        fd = store(asked["folder"], start + ".pyz", data, start)
-    return fd, early
+        store(asked["folder"], start, data, start)
+    return data, early
 
 
-def with_bytecode(fd: int, asked: "dict[str, str]") -> int:
+def with_bytecode(data: bytes, asked: "dict[str, str]") -> bytes:
     """The archive that holds bytecode for this very Python: this one, or one derived from it once."""
     from importlib.util import MAGIC_NUMBER
 
     if asked["bytecode"] == MAGIC_NUMBER.hex():
-        return fd
+        return data
     start = "agent-{}-{}-".format(asked["digest"], sys.implementation.cache_tag)
     ready = cached(asked["folder"], start, "")
-    if ready >= 0:
+    if ready:
         return ready
-    path = f"/proc/self/fd/{fd}"
-    sys.path.insert(0, path)
-    from state.host.bytecode import compiled
+    here = Archive(data)
+    module = ModuleType("package")
+    exec(compile(here.get_data("state/host/package.py"), "state/host/package.py", "exec"), module.__dict__)
+    made = bytes(module.pack(module.compiled(module.unpack(data))))
+    store(asked["folder"], start + sha256(made), made, "agent-" + asked["digest"])
+    return made
 
-    data = compiled(content(fd))
-    sys.path.remove(path)
-    for name in [name for name in sys.modules if name.split(".")[0] == "state"]:
-        del sys.modules[name]
-    return store(asked["folder"], start + sha256(data) + ".pyz", data, "agent-" + asked["digest"])
+
+def begin_cheaply() -> None:
+    """Leave out what is not needed and costs more than all the rest: see `state.host.records`."""
+    from state.host import records
+
+    sys.modules["dataclasses"] = records
+    if "hashlib" not in sys.modules:
+        sys.modules["_hashlib"] = None  # type: ignore[assignment]  # OpenSSL; Python has SHA-256 of its own
 
 
 def main() -> None:
@@ -178,12 +219,13 @@ def main() -> None:
         send(out, {"refused": f"python3 on the host is {found}; netctl needs {needed} or newer"})
         return
     try:
-        fd, early = archive(asked, out)
-        fd = with_bytecode(fd, asked)
+        data, early = archive(asked, out)
+        data = with_bytecode(data, asked)
     except UnsafeError as error:
         send(out, {"refused": str(error)})
         return
-    sys.path.insert(0, f"/proc/self/fd/{fd}")
+    sys.meta_path.insert(0, Archive(data))
+    begin_cheaply()
     from state.host import agent
 
     agent.main(asked, out, early)

@@ -13,6 +13,7 @@ import pytest
 from inventory.archive import Archive
 from inventory.local import LocalTransport
 from inventory.session import Session
+from state.host.package import unpack
 from state.problem import HostError
 
 SUPPORTED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
@@ -50,7 +51,7 @@ def test_the_agent_runs_and_leaves_bytecode_for_the_next_time(version: str, agen
         assert session.call("echo", {"a": "ä"}) == {"said": {"a": "ä"}}
         session.close()
     kept = sorted(path.name for path in (tmp_path / "netctl").iterdir())
-    assert kept[-1] == f"agent-{agent.digest}.pyz"
+    assert kept[0] == f"agent-{agent.digest}"
     script = "import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())"
     magic = subprocess.run([interpreter(version), "-c", script], capture_output=True, text=True, check=True).stdout
     assert len(kept) == (1 if magic.strip() == importlib.util.MAGIC_NUMBER.hex() else 2)
@@ -58,13 +59,16 @@ def test_the_agent_runs_and_leaves_bytecode_for_the_next_time(version: str, agen
 
 @pytest.mark.parametrize("version", SUPPORTED)
 def test_every_module_of_the_agent_can_be_imported(version: str, agent: Archive, tmp_path: Path) -> None:
-    (tmp_path / "agent.pyz").write_bytes(agent.data)
+    for name, content in unpack(agent.data).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
     script = (
-        "import sys, zipfile, importlib; sys.path.insert(0, sys.argv[1])\n"
-        "names = [name for name in zipfile.ZipFile(sys.argv[1]).namelist() if name.endswith('.py')]\n"
+        "import sys, os, importlib; sys.path.insert(0, sys.argv[1])\n"
+        "paths = [os.path.join(place, name) for place, _, names in os.walk(sys.argv[1]) for name in names]\n"
+        "names = [os.path.relpath(path, sys.argv[1]) for path in paths if path.endswith('.py')]\n"
         "for name in names: importlib.import_module(name[:-3].replace('/', '.').replace('.__init__', ''))\n"
     )
-    command = [interpreter(version), "-I", "-S", "-c", script, str(tmp_path / "agent.pyz")]
+    command = [interpreter(version), "-I", "-S", "-c", script, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (said.returncode, said.stderr) == (0, "")
 

@@ -36,14 +36,14 @@ def test_the_agent_is_sent_once(serve: Serve, agent: Archive) -> None:
     first = archives(server)
     assert said(server, agent) == {"n": 1}
     assert archives(server) == first
-    assert [line.split()[1] for line in first] == [f"agent-{agent.digest}.pyz"]
+    assert [line.split()[1] for line in first] == [f"agent-{agent.digest}"]
     assert server.inside("stat -c '%a %u' /run/netctl /run/netctl/*").split("\n")[:2] == ["700 0", "600 0"]
 
 
 def test_another_version_replaces_the_older(serve: Serve, agent: Archive) -> None:
     server, newer = serve(), agent_with("newer")
     assert said(server, agent) == said(server, newer) == {"n": 1}
-    assert [line.split()[1] for line in archives(server)] == [f"agent-{newer.digest}.pyz"]
+    assert [line.split()[1] for line in archives(server)] == [f"agent-{newer.digest}"]
 
 
 def test_a_damaged_agent_is_not_run_but_sent_again(serve: Serve, agent: Archive) -> None:
