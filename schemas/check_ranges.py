@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Optional, Union
 
+from schemas.build import split
 from schemas.folder import MAIN
 from schemas.positions import Node
 from schemas.report import Report
@@ -86,7 +87,7 @@ def _size(item: Range, node: Node, manifest: Manifest, report: Report) -> None:
     where = value_at(node, "endpoints", item.family)
     address = f"ranges.endpoints.{item.family}"
     network = item.network
-    if network.is_multicast or network.is_loopback or network.is_link_local or int(network.network_address) == 0:
+    if _has_another_meaning(network.network_address):
         report.error(where, f"{network} cannot be used for endpoints", "It has another meaning to every host.", address)
     if network.prefixlen > item.prefix:
         report.error(
@@ -104,22 +105,33 @@ def _size(item: Range, node: Node, manifest: Manifest, report: Report) -> None:
         )
 
 
+def _has_another_meaning(address: Address) -> bool:
+    """Whether no endpoint and no host can be reached at an address, anywhere."""
+    mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
+    return address.is_multicast or address.is_loopback or address.is_link_local or address.is_unspecified or mapped
+
+
 def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _underlay_apart(item: Range, sections: Sections, manifest: Manifest, report: Report) -> None:
     for name, host in manifest.hosts.items():
-        address: Optional[Address] = getattr(host.underlay, item.family)
-        if address is not None and address in item.network:
-            node = sections.hosts[name]
-            written = "underlay" in node.fields and item.family in node.fields["underlay"].fields
-            report.error(
-                value_at(node, "underlay", item.family) if written else value_at(node, "address"),
-                f"the address {address} of host {name} lies in ranges.endpoints.{item.family} ({item.network})",
-                "Endpoint addresses must not overlap the network between the hosts. Move one of the two.",
-                f"hosts.{name}",
-            )
+        node = sections.hosts[name]
+        written = value_at(node, "underlay", item.family)
+        underlay: Optional[Address] = getattr(host.underlay, item.family)
+        reached: Optional[Address] = split(host.address)[item.family == "ipv6"]
+        places = {reached: value_at(node, "address")}
+        if underlay != reached:
+            places[underlay] = written
+        for address, where in places.items():
+            if address is not None and address in item.network:
+                report.error(
+                    where,
+                    f"the address {address} of host {name} lies in ranges.endpoints.{item.family} ({item.network})",
+                    "Endpoint addresses must not overlap the network between the hosts. Move one of the two.",
+                    f"hosts.{name}",
+                )
 
 
 def _slices(sections: Sections, manifest: Manifest, report: Report) -> None:
@@ -154,6 +166,13 @@ def _underlays(sections: Sections, manifest: Manifest, report: Report) -> None:
         taken: dict[Address, str] = {}
         for name, host in manifest.hosts.items():
             address: Optional[Address] = getattr(host.underlay, family)
+            if address is not None and len(manifest.hosts) > 1 and _has_another_meaning(address):
+                report.error(
+                    value_at(sections.hosts[name], "underlay", family),
+                    f"other hosts cannot send to {address}, the underlay address of host {name}",
+                    "Write an address that every host of the cluster reaches.",
+                    f"hosts.{name}",
+                )
             other = taken.setdefault(address, name) if address is not None else name
             if other != name and host.address != manifest.hosts[other].address:
                 report.error(

@@ -36,7 +36,12 @@ def _walk(folder: Path, report: Report) -> Iterator[str]:
         name = Path(error.filename).relative_to(folder).as_posix()
         report.error(Source(name, 1), f"the folder {name} cannot be read", f"{error.strerror}.")
 
-    for parent, folders, names in os.walk(folder, onerror=unreadable):
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:  # a link back up, or a second way to the same folder
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.endswith(SUFFIXES) and not name.startswith("."):

@@ -115,6 +115,17 @@ def test_hidden_files_and_folders_are_not_read(tmp_path: Path) -> None:
     assert problems == []
 
 
+def test_a_link_to_a_folder_is_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "db.yaml").write_text(POLICY)
+    folder = write(tmp_path / "manifest", {}, {})
+    (folder / "policies").symlink_to(tmp_path / "elsewhere")
+    (folder / "again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "up").symlink_to(folder)
+    manifest, _ = load(folder)
+    assert [document.name for document in manifest.documents] == ["db"]
+
+
 def test_include_narrows_what_is_read(tmp_path: Path) -> None:
     write(
         tmp_path, {"cluster:": "include: [policies]\ncluster:"}, {"policies/a.yaml": POLICY, "old/b.yaml": "garbage: ["}
