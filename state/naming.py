@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 from typing import Optional, Union
 
-from state.cluster import Endpoint
+from state.cluster import Endpoint, Host
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
@@ -26,9 +26,6 @@ ENDPOINT_DEVICE = "eth0"
 
 HOST_MAC = "0a:6e:00:00:00:01"
 """The host's end of every endpoint's device: what an endpoint sends to."""
-
-OVERLAY_MAC = "0a:6e:00:00:00:02"
-"""Every host's tunnel device: what a frame inside the tunnel is sent to."""
 
 TABLE = "netctl"
 """The nftables table, of family inet."""
@@ -57,6 +54,17 @@ def mark(endpoint: Endpoint) -> str:
 def mac(endpoint: Endpoint) -> str:
     """The hardware address of the endpoint's own end, derived from its address."""
     return mac_of(endpoint.ipv4, endpoint.ipv6)
+
+
+def overlay_mac(host: Host) -> str:
+    """The hardware address of a host's tunnel device.
+
+    It must differ between hosts: VXLAN drops a frame that comes from its own address as an echo.
+    """
+    if host.router_ipv4 is not None:
+        return colons(b"\x0a\x6f" + host.router_ipv4.packed)
+    packed = b"" if host.router_ipv6 is None else host.router_ipv6.packed
+    return colons(b"\x0e\x6f" + hashlib.sha256(packed).digest()[-4:])
 
 
 def mac_of(ipv4: Optional[ipaddress.IPv4Address], ipv6: Optional[ipaddress.IPv6Address]) -> str:

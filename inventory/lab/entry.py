@@ -10,17 +10,22 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Union
+from typing import TypeVar, Union
 
 from inventory.lab import cgroup, record
 from inventory.lab.record import Lab
 from inventory.lab.software import PATH
-from inventory.lab.wiring import WORLD
+from inventory.lab.wiring import MARK, WORLD
 from inventory.target import Target
 from state.cluster import Cluster
+from state.host import packets
+from state.host.packets import Probe
 from state.manifest import Manifest, Underlay
 from state.problem import NetctlError, UsageError
+
+T = TypeVar("T")
 
 NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -137,12 +142,26 @@ def _connector(lab: Lab, address: str, port: int) -> Callable[[float], socket.so
     return connect
 
 
-def _in_network(process: int, make: Callable[[], socket.socket]) -> socket.socket:
-    """A socket made in the network namespace of a process: it stays there, whoever uses it.
+def sender(folder: str | os.PathLike[str]) -> Callable[[Probe], str]:
+    """How to send a packet from the outside of a running lab; the answer is empty, or why the kernel refused it."""
+    process = record.find(folder).world()
+
+    def send(probe: Probe) -> str:
+        try:
+            _in_network(process, lambda: packets.send(replace(probe, mark=MARK)))
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+
+    return send
+
+
+def _in_network(process: int, make: Callable[[], T]) -> T:
+    """What `make` returns in the network namespace of a process; a socket made there stays there, whoever uses it.
 
     Only a thread changes its namespace, and the thread ends: the rest of this process notices nothing.
     """
-    made: list[socket.socket] = []
+    made: list[T] = []
     failures: list[OSError] = []
 
     def enter() -> None:

@@ -21,7 +21,7 @@ class Probe:
     """One packet to send. `netns` is where from (empty: the host itself), `source` may be empty: the kernel's choice.
 
     `nonce` (1024..65535) is its source port or ICMP identifier; `protocol` is TCP (a SYN), UDP, SCTP (an INIT) or ICMP
-    (an echo request).
+    (an echo request). `mark` is the packet's firewall mark.
     """
 
     netns: str
@@ -30,6 +30,7 @@ class Probe:
     protocol: str
     port: int
     nonce: int
+    mark: int = 0
 
 
 def send(probe: Probe) -> None:
@@ -40,6 +41,8 @@ def send(probe: Probe) -> None:
         socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
     )
     with socket.socket(family, socket.SOCK_RAW, number) as raw:
+        if probe.mark:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, probe.mark)
         raw.bind((source, 0))
         raw.sendto(_packet(probe, family, source), (probe.destination, 0))
 

@@ -64,7 +64,14 @@ class Devices(Kind[Device]):
             for endpoint in placed(cluster, host, facts)
         }
         if cluster.network.mode == "overlay":
-            tunnel = Device("vxlan", naming.OVERLAY_MAC, mtu, naming.OVERLAY_MARK, port=cluster.network.port, ipv6=ipv6)
+            tunnel = Device(
+                "vxlan",
+                naming.overlay_mac(cluster.hosts[host]),
+                mtu,
+                naming.OVERLAY_MARK,
+                port=cluster.network.port,
+                ipv6=ipv6,
+            )
             wanted[naming.OVERLAY] = Wanted(tunnel, cluster.hosts[host].source)
         return wanted
 

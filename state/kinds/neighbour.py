@@ -59,7 +59,7 @@ def _wanted(cluster: Cluster, host: str, facts: Facts) -> Iterator[tuple[Neighbo
         for name, other in sorted(cluster.hosts.items()):
             for router in (other.router_ipv4, other.router_ipv6):
                 if name != host and router is not None:
-                    yield _neighbour("", naming.OVERLAY, str(router), naming.OVERLAY_MAC), other.source
+                    yield _neighbour("", naming.OVERLAY, str(router), naming.overlay_mac(other)), other.source
 
 
 def _neighbour(netns: str, device: str, address: str, mac: str) -> Neighbour:
