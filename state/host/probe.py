@@ -9,6 +9,7 @@ why a packet could not even be sent.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,19 +21,44 @@ from state.kernel import Kernel
 from state.kernel_bpf import Event
 from state.problem import HostError, NetctlError, Problem
 
-_listening: list[Iterator[tuple[Event, ...]]] = []
+_REMEMBERED = 10000
+
+
+class Ear:
+    """What this agent hears from its first probe on. An event may come before anybody asks for it, so all are kept."""
+
+    def __init__(self, listening: Iterator[tuple[Event, ...]]) -> None:
+        self._listening = listening
+        self._heard: deque[Event] = deque(next(listening), _REMEMBERED)
+
+    def collect(self, expected: Mapping[int, int], within: float) -> list[Event]:
+        """The events about the nonces, when there are as many for each as expected or the time is over."""
+        deadline = time.monotonic() + within
+        while not self._complete(expected) and time.monotonic() < deadline:
+            self._heard.extend(next(self._listening))
+        return [event for event in self._heard if event.source_port in expected]
+
+    def _complete(self, expected: Mapping[int, int]) -> bool:
+        missing = dict(expected)
+        for event in self._heard:
+            if event.source_port in missing:
+                missing[event.source_port] -= _ALL if event.type == "drop" else 1
+        return all(count <= 0 for count in missing.values())
+
+
+_ALL = 1000
+_ear: list[Ear] = []
 
 
 def answer(kernel: Kernel, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Send, wait, tell. Raises HostError where BPF is missing."""
-    if not _listening:
+    if not _ear:
         if missing := kernel.bpf.missing():
             raise HostError(*(Problem(sentence) for sentence in missing))
-        _listening.append(kernel.bpf.listen())
-        next(_listening[0])
+        _ear.append(Ear(kernel.bpf.listen()))
     refused = send([wire.load(Probe, item) for item in body.get("send", ())])
     expected = {int(nonce): count for nonce, count in body.get("expect", {}).items() if int(nonce) not in refused}
-    events = collect(_listening[0], expected, body.get("within", 0.0))
+    events = _ear[0].collect(expected, body.get("within", 0.0))
     return {
         "events": [wire.dump(event) for event in events],
         "refused": {str(nonce): text for nonce, text in refused.items()},
@@ -51,18 +77,3 @@ def send(probes: Sequence[Probe]) -> dict[int, str]:
         except NetctlError as error:
             refused[probe.nonce] = error.problems[0].summary
     return refused
-
-
-def collect(listening: Iterator[tuple[Event, ...]], expected: Mapping[int, int], within: float) -> list[Event]:
-    """The events about the nonces, until there are as many for each as expected or the time is over."""
-    found: list[Event] = []
-    missing = dict(expected)
-    deadline = time.monotonic() + within
-    while missing and time.monotonic() < deadline:
-        for event in next(listening):
-            nonce = event.source_port
-            if nonce in expected:
-                found.append(event)
-                missing[nonce] = 0 if event.type == "drop" else missing.get(nonce, 1) - 1
-        missing = {nonce: count for nonce, count in missing.items() if count > 0}
-    return found
