@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Optional, Union
 
 from state import naming
@@ -55,6 +56,7 @@ class Devices(Kind[Device]):
     name = "device"
     value = Device
     fixed = frozenset({"type", "port", "netns", "peer"})
+    usual = MappingProxyType({"rp_filter": LOOSE, "accept_ra": 0, "link_local": False, "ipv6": True, "peer_ipv6": True})
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Device]]:
         """A pair for each endpoint that is not pending, and the tunnel in overlay mode."""

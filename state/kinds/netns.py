@@ -27,11 +27,11 @@ class Namespaces(Kind[Netns]):
     value = Netns
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Netns]]:
-        """One for each endpoint that does not live in somebody else's."""
+        """One for each endpoint that does not live in somebody else's; one that netctl made stays while it is used."""
         return {
             endpoint.netns: Wanted(Netns(loopback=True), endpoint.source)
             for endpoint in placed(cluster, host, facts)
-            if endpoint.create_netns and endpoint.netns not in facts.foreign_netns
+            if endpoint.netns not in facts.foreign_netns
         }
 
     def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Netns]]:

@@ -41,7 +41,7 @@ def test_files_of_netctl_are_never_read_by_a_plan(town: Town) -> None:
     assert shown(plan(town.kernel, wanted).changes) == []
 
 
-CHANGES = [
+CHANGES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("another mode", {"mode": "native"}, {}),
     ("back to the first mode", {}, {"mode": "native"}),
     ("another tunnel port", {}, {"port": 4789}),
