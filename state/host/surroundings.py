@@ -33,8 +33,9 @@ def warnings(
 
 def networkd(root: str = "/") -> Iterator[str]:
     """systemd-networkd removes routes and rules it does not know, unless it is told not to."""
-    if not os.path.isdir(f"{root}run/systemd/netif/links"):
-        return
+    links = f"{root}run/systemd/netif/links"
+    if not os.path.isdir(links) or not os.listdir(links):
+        return  # it is not there, or has never run
     settings = {"ManageForeignRoutes": "yes", "ManageForeignRoutingPolicyRules": "yes"}
     for line in _configuration(root, "systemd/networkd.conf"):
         name, _, value = line.partition("=")
