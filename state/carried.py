@@ -32,6 +32,5 @@ def with_carried(
 
 
 def going(kind: Kind[Any], difference: Difference) -> set[tuple[str, str]]:
-    """What goes with everything that the difference deletes or replaces."""
-    leaving = [change for change in difference.changes if change.action in (Action.DELETE, Action.REPLACE)]
-    return {carried for change in leaving for carried in kind.carries(change.address, change.before)}
+    """What goes with everything that the difference deletes, replaces or changes."""
+    return {carried for change in difference.changes for carried in kind.takes_along(change)}

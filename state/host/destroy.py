@@ -1,4 +1,4 @@
-"""HOST: the end of destroy: when nothing of netctl's is left to delete, what it changed is restored, and its files go."""
+"""HOST: the end of destroy: nothing of netctl's is left to delete; what it changed is restored, and its files go."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from state.problem import HostError
 FOLDERS = (STATE_FOLDER, RUN_FOLDER)
 
 CREATED = "folders"
-"""The section of the originals that names folders which were not there before netctl made them for others to use too."""
+"""The section of the originals that names folders which netctl made, but not for itself alone."""
 
 
 def leave(
