@@ -10,7 +10,6 @@ from state.facts import Facts, Scope
 from state.kernel import Kernel
 from state.kinds import generation
 from state.kinds.generation import InGeneration
-from state.policy.compiler import compile_policies
 from state.policy.tables import Block
 
 
@@ -22,6 +21,8 @@ class Blocks(InGeneration[Block]):
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Block]]:
         """The world, the endpoint ranges, and what the policies of this host's endpoints mention."""
+        from state.policy.compiler import compile_policies  # not at the top: the agent never needs the engine
+
         source = cluster.hosts[host].source
         blocks = compile_policies(cluster, host).blocks
         return {text: Wanted(Block(endpoints), source) for text, endpoints in blocks.items()}

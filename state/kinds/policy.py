@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from state.change import Found, Wanted
 from state.cluster import Cluster
@@ -13,11 +14,13 @@ from state.kinds import generation
 from state.kinds.generation import InGeneration, changed, subject
 from state.kinds.peer import Peers
 from state.kinds.tunnel import Tunnels
-from state.policy.compiler import Compiled, compile_policies
 from state.policy.encode import encode
 from state.policy.tables import Block, Logical, policy_address
 from state.policy.verdicts import Policy
 from state.problem import Problem
+
+if TYPE_CHECKING:
+    from state.policy.compiler import Compiled
 
 
 class Policies(InGeneration[Policy]):
@@ -28,6 +31,8 @@ class Policies(InGeneration[Policy]):
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Policy]]:
         """What the documents mean for the identities of this host's endpoints."""
+        from state.policy.compiler import compile_policies  # not at the top: the agent never needs the engine
+
         compiled = compile_policies(cluster, host)
         return {
             policy_address(direction, identity): Wanted(policy, compiled.sources.get((direction, identity)))
@@ -52,6 +57,8 @@ class Policies(InGeneration[Policy]):
 
 def capacity(cluster: Cluster, host: str, facts: Facts) -> tuple[Problem, ...]:
     """What does not fit into the maps of a host, each an error."""
+    from state.policy.compiler import compile_policies
+
     peers = {address: wanted.value for address, wanted in Peers().desired(cluster, host, facts).items()}
     compiled = compile_policies(cluster, host)
     sizes = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,9 +58,18 @@ class Words(Kind[Word]):
                 self.held[change.address] = Found(change.after)
 
 
+def _told(facts: Facts) -> Callable[[Kernel, Scope], Facts]:
+    """What stands in for looking around."""
+
+    def gather(kernel: Kernel, scope: Scope) -> Facts:
+        return facts
+
+    return gather
+
+
 @pytest.fixture(autouse=True)
 def _facts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("state.host.apply.facts.gather", lambda kernel, scope: FACTS)
+    monkeypatch.setattr("state.host.apply.facts.gather", _told(FACTS))
 
 
 def words(*texts: str) -> dict[str, Found[Word]]:
@@ -183,7 +192,7 @@ def test_undoing_every_change_brings_back_what_was() -> None:
 
 def test_a_host_that_lacks_something_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking = replace(FACTS, missing=("no nft", "no vxlan"))
-    monkeypatch.setattr("state.host.apply.facts.gather", lambda kernel, scope: lacking)
+    monkeypatch.setattr("state.host.apply.facts.gather", _told(lacking))
     with pytest.raises(HostError) as refusal:
         applying.apply(FakeKernel(), SCOPE, [], [Words("route", [])])
     assert [problem.summary for problem in refusal.value.problems] == ["no nft", "no vxlan"]
