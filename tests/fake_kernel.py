@@ -242,7 +242,7 @@ class FakeSysctls:
             if kernel.settings[name] != value:
                 kernel.settings[name] = value
                 links, change = kernel.spaces[netns].links, {f"forwarding_{family}": value == "1"}
-                links.update({key: replace(link, **change) for key, link in links.items()})
+                links.update({key: replace(link, **change) for key, link in links.items()})  # type: ignore[arg-type]
                 if value == "1":
                     kernel.forwards(family)
             return

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from state.kernel import Address, Kernel, Link, Neighbour, Route, Settings, Veth, Vxlan
+from state.kernel import Address, Kernel, Link, Neighbour, Route, Settings, Thing, Veth, Vxlan
 from state.naming import PROTOCOL
 from state.problem import HostError
 from tests.fake_kernel import FakeKernel
@@ -50,7 +50,7 @@ def inside(kernel: Kernel) -> Iterator[str]:
 
 def owned(kernel: Kernel) -> set[object]:
     """Everything with netctl's number."""
-    things = [*kernel.net.addresses(), *kernel.net.neighbours(), *kernel.net.routes()]
+    things: list[Thing] = [*kernel.net.addresses(), *kernel.net.neighbours(), *kernel.net.routes()]
     return {thing for thing in things if thing.protocol == PROTOCOL}
 
 
@@ -69,7 +69,7 @@ def test_putting_it_again_changes_nothing(kernel: Kernel, inside: str) -> None:
 
 
 def test_removing_what_is_gone_is_fine(kernel: Kernel, inside: str) -> None:
-    everything = [ROUTE6, ROUTE, NEIGHBOUR, OWN6, OWN]
+    everything: list[Thing] = [ROUTE6, ROUTE, NEIGHBOUR, OWN6, OWN]
     kernel.net.remove(everything)
     kernel.net.remove(everything)
     kernel.net.remove([replace(OWN, device="nc-0009"), replace(OWN, netns=f"{inside}x")])
