@@ -130,7 +130,7 @@ def _raw(node: Node, key: str) -> Json:
     """A field of the spec that the entry stands in."""
     value: Json = root(node.document, []).value
     for step in node.path[:-2]:
-        value = value[step]  # type: ignore[index,call-overload]
+        value = value[step]  # type: ignore[index]
     return value.get(key) if isinstance(value, dict) else None
 
 
@@ -162,7 +162,7 @@ def _peers(node: Node, way: str) -> Optional[Peers]:
 
 def _entity(node: Node) -> Optional[str]:
     if isinstance(node.value, str) and node.value in ENTITIES:
-        node.refuse(*ENTITIES[node.value])
+        node.refuse(*ENTITIES[node.value], node.value)
         return None
     name = node.choice(KNOWN_ENTITIES)
     if name in NEVER_THERE:

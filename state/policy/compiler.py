@@ -16,7 +16,6 @@ from state.cluster import Cluster
 from state.policy.documents import rules_of
 from state.policy.grants import (
     EVERY_PORT,
-    ByProtocol,
     Gathering,
     Grant,
     Prefix,
@@ -27,9 +26,10 @@ from state.policy.grants import (
     shorter,
     text,
 )
+from state.policy.labels import Selector
 from state.policy.remember import OncePerCluster
-from state.policy.rules import NOT_ISOLATED, Rule, sources
-from state.policy.segments import order
+from state.policy.rules import NOT_ISOLATED, Rule, Section, sources
+from state.policy.segments import Lines, order
 from state.policy.universe import Universe, named_ports
 from state.policy.verdicts import Entry, Outcome, Policy
 from state.problem import Source
@@ -59,10 +59,11 @@ class Compiler:
         self.rules = rules_of(cluster.documents)
         self.universe = Universe(cluster)
         self.named = named_ports(cluster)
-        self._by_subject: dict[tuple[str, int], list[int]] = {}
+        self._said: dict[tuple[str, int], tuple[list[Section], list[int]]] = {}
+        for section in self.rules.sections:
+            self._about(section.direction, section.subject)[0].append(section)
         for place, rule in enumerate(self.rules.rules):
-            key = rule.direction, self.universe.selected(rule.subject)
-            self._by_subject.setdefault(key, []).append(place)
+            self._about(rule.direction, rule.subject)[1].append(place)
         self._subjects: dict[object, Subject] = {}
         self._policies: dict[object, Policy] = {}
         ranges = (cluster.ranges.ipv4, cluster.ranges.ipv6)
@@ -82,28 +83,24 @@ class Compiler:
         places = {key: place for key, (_, _, place) in found.items()}
         return Compiled(policies, {text(block): self._inside(block) for block in blocks}, places)
 
+    def _about(self, direction: str, subject: Selector) -> tuple[list[Section], list[int]]:
+        """The sections, and the places of the rules, about the identities that a selector means."""
+        return self._said.setdefault((direction, self.universe.selected(subject)), ([], []))
+
     def _subject(self, direction: str, identity: int) -> Optional[tuple[object, Subject, Source]]:
         """What the rules say about a subject, the name under which it is kept, and where it is said."""
         bit = 1 << self.universe.place[identity]
-        sections = [
-            section
-            for section in self.rules.sections
-            if section.direction == direction and self.universe.selected(section.subject) & bit
-        ]
-        places = [
-            place
-            for (way, bits), items in self._by_subject.items()
-            if way == direction and bits & bit
-            for place in items
-        ]
+        said = [found for (way, bits), found in self._said.items() if way == direction and bits & bit]
+        sections = [section for found, _ in said for section in found]
+        places = sorted(place for _, found in said for place in found)
         isolating = [section for section in sections if section.isolates]
-        rules = [self.rules.rules[place] for place in sorted(places)]
+        rules = [self.rules.rules[place] for place in places]
         if not isolating and not any(rule.outcome is Outcome.DENY for rule in rules):
             return None
         own = self.named.get(identity, {}) if direction == "ingress" else {}
         used = {port.name for rule in rules for port in rule.ports or () if port.name}
         names = tuple((name, tuple(sorted(own[name]))) for name in sorted(own) if name in used)
-        key = direction, tuple(sorted(places)), bool(isolating), names
+        key = direction, tuple(places), bool(isolating), names
         if key not in self._subjects:
             self._subjects[key] = self._gather(direction, rules, bool(isolating), dict(names))
         return key, self._subjects[key], (isolating or sections)[0].source
@@ -137,17 +134,16 @@ class Compiler:
         lengths = {(block[0], block[1]) for block in subject.blocks} | {
             (part[0], part[1]) for items in subject.blocks.values() for item in items for part in item.excepts
         }
-        made: dict[tuple[Grant, ...], ByProtocol] = {}
+        made: dict[tuple[Grant, ...], Lines] = {}
         found: list[Entry] = []
         by_block = False
         for block in blocks:
             inside = self._inside(block)
             grants = _applying(subject, block, lengths, inside)
             if grants not in made:
-                made[grants] = layers(grants)
-            entries = differing(text(block), made[grants], subject.base)
-            by_block = by_block or (inside and bool(entries))
-            found += entries
+                made[grants] = differing(layers(grants), subject.base)
+            by_block = by_block or (inside and bool(made[grants]))
+            found += [Entry(text(block), *line) for line in made[grants]]
         return Policy(by_block, tuple(sorted((*subject.entries, *found), key=order)))
 
 

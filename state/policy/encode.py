@@ -33,10 +33,13 @@ def encode(logical: Logical) -> Encoded:
     local = {peer.identity for peer in logical.peers.values() if peer.endpoint}
     numbers = block_numbers(logical.blocks)
     ordered: dict[Policy, int] = {}
+    same: dict[int, int] = {}  # the compiler gives equal subjects one object: hashing each once is enough
     by_subject: dict[str, int] = {}
     for address in sorted(_subjects(logical.policies, local)):
         policy = logical.policies[address]
-        by_subject[address] = ordered.setdefault(policy, len(ordered) + 1)
+        if id(policy) not in same:
+            same[id(policy)] = ordered.setdefault(policy, len(ordered) + 1)
+        by_subject[address] = same[id(policy)]
     pages: dict[tuple[int, ...], int] = {(0,) * PAGES: 0}
     verdicts: dict[Verdict, tuple[int, int]] = {}
     rows = [PolicyRow((0,) * (len(PROTOCOLS) * PAGES), False)]

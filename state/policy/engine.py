@@ -75,6 +75,7 @@ class Engine:
         self.cluster = cluster
         self.rules = rules_of(cluster.documents)
         self._labels = {number: Labels(labels) for number, labels in (*cluster.identities.items(), *RESERVED.items())}
+        self._subjects = {section.subject for section in self.rules.sections}
         self._selected: dict[tuple[int, str], tuple[list[Section], list[Rule]]] = {}
         self._named: dict[int, dict[str, frozenset[tuple[str, int]]]] = {}
         for endpoint in cluster.endpoints.values():
@@ -164,9 +165,10 @@ class Engine:
         key = (identity, direction)
         if key not in self._selected:
             labels = self._labels[identity]
+            chosen = {selector for selector in self._subjects if selector.matches(labels)}
             self._selected[key] = (
-                [item for item in self.rules.sections if item.direction == direction and item.subject.matches(labels)],
-                [item for item in self.rules.rules if item.direction == direction and item.subject.matches(labels)],
+                [item for item in self.rules.sections if item.direction == direction and item.subject in chosen],
+                [item for item in self.rules.rules if item.direction == direction and item.subject in chosen],
             )
         return self._selected[key]
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from state.policy.labels import HOST, WORLD_IPV4, WORLD_IPV6
 from state.policy.rules import LAST, OWN_HOST, PROTOCOLS, Cidr, IpNetwork, Rule, every_port
-from state.policy.segments import NOTHING, Layers, Span, entries, order
+from state.policy.segments import NOTHING, Layers, Lines, Span, lines, order
 from state.policy.universe import NamedPorts, Universe
 from state.policy.verdicts import Entry, Outcome
 
@@ -84,14 +84,14 @@ def layers(grants: Iterable[Grant]) -> ByProtocol:
     }
 
 
-def differing(peer: str, own: ByProtocol, base: ByProtocol) -> list[Entry]:
-    """The entries of a peer: only where it differs from what everyone has."""
-    return [
-        entry
+def differing(own: ByProtocol, base: ByProtocol) -> Lines:
+    """What a peer's entries say: only where it differs from what everyone has."""
+    return tuple(
+        line
         for protocol in PROTOCOLS
         if protocol in own
-        for entry in entries(peer, protocol, own[protocol].over(base.get(protocol, NOTHING)))
-    ]
+        for line in lines(protocol, own[protocol].over(base.get(protocol, NOTHING)))
+    )
 
 
 class Gathering:
@@ -151,7 +151,7 @@ class Gathering:
             for number in self._universe.numbers_of(bits):
                 sets.setdefault(number, []).append(place)
         groups = list(self._some.values())
-        made: dict[tuple[int, ...], ByProtocol] = {}
+        made: dict[tuple[int, ...], Lines] = {}
         found: list[Entry] = []
         world: dict[int, tuple[Grant, ...]] = {}
         for number, places in sorted(sets.items()):
@@ -162,10 +162,10 @@ class Gathering:
                 continue
             key = tuple(places)
             if key not in made:
-                made[key] = layers(grant for place in places for grant in groups[place])
-            found += differing(str(number), made[key], base)
+                made[key] = differing(layers(grant for place in places for grant in groups[place]), base)
+            found += [Entry(str(number), *line) for line in made[key]]
         for protocol in PROTOCOLS:
-            found += entries("any", protocol, base.get(protocol, NOTHING))
+            found += [Entry("any", *line) for line in lines(protocol, base.get(protocol, NOTHING))]
             if self._direction == "ingress":
                 found.append(Entry(str(HOST), protocol, 0, LAST[protocol], Outcome.ALLOW, OWN_HOST))
         blocks = {key: tuple(items) for key, items in self._blocks.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 NAMESPACE = "io.kubernetes.pod.namespace"
 NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels."
@@ -94,6 +95,14 @@ class Selector:
     """A set of label sets: those that meet every requirement. Without any requirement it selects everything."""
 
     requirements: tuple[Requirement, ...] = ()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Selectors are looked up by the million: their hash is made once."""
+        return hash(self.requirements)
 
     def matches(self, labels: Labels) -> bool:
         """Whether the label set is selected."""

@@ -39,10 +39,10 @@ class Node:
         """Note a warning here."""
         self.problems.append(Problem(summary, detail, title(self.document), self.source, severity="warning"))
 
-    def refuse(self, what: str, instead: str) -> None:
-        """Note that netctl cannot enforce this field, and what to do instead."""
+    def refuse(self, what: str, instead: str, name: str = "") -> None:
+        """Note that netctl cannot enforce this field, or what it names, and what to do instead."""
         self.wrong(
-            f"netctl cannot enforce {self.where} yet",
+            f"netctl cannot enforce `{name}` in {self.where} yet" if name else f"netctl cannot enforce {self.where} yet",
             f"{what} netctl refuses what it cannot enforce: a policy of which a part is ignored allows or denies something else "
             f"than it says. {instead}",
         )

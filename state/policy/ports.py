@@ -76,7 +76,7 @@ def _range(node: Node, first: int, end: Optional[Node], protocols: Iterable[str]
 def _protocol(node: Node, default: str) -> Optional[tuple[str, ...]]:
     child = node.get("protocol")
     if child is not None and isinstance(child.value, str) and child.value in _FOREIGN:
-        child.refuse(*_FOREIGN[child.value])
+        child.refuse(*_FOREIGN[child.value], child.value)
         return None
     name = default if child is None else child.choice((*_CARRIED, "ANY") if default == "ANY" else _CARRIED)
     return _CARRIED if name == "ANY" else None if name is None else (name,)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from state.policy.rules import PROTOCOLS
 from state.policy.verdicts import Entry, Outcome
@@ -82,14 +83,16 @@ class Layers:
 NOTHING = Layers((), ())
 
 
-def entries(peer: str, protocol: str, layers: Layers) -> list[Entry]:
-    """The entries of a peer on one protocol, in port order."""
-    found = [(span, Outcome.DENY) for span in layers.denied] + [(span, Outcome.ALLOW) for span in layers.allowed]
-    return [Entry(peer, protocol, span[0], span[1], outcome, span[2]) for span, outcome in sorted(found, key=_first)]
+Line = tuple[str, int, int, Outcome, int]
+"""An entry without its peer: peers that are alike share them."""
+Lines = tuple[Line, ...]
 
 
-def _first(item: tuple[Span, Outcome]) -> int:
-    return item[0][0]
+def lines(protocol: str, layers: Layers) -> list[Line]:
+    """What the layers of one protocol say, in port order."""
+    found = [(first, last, Outcome.DENY, rule) for first, last, rule in layers.denied]
+    found += [(first, last, Outcome.ALLOW, rule) for first, last, rule in layers.allowed]
+    return [(protocol, *said) for said in sorted(found, key=itemgetter(0))]
 
 
 def order(entry: Entry) -> tuple[str, int, int]:

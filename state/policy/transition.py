@@ -72,6 +72,20 @@ def tighten(
     return Policy(any(side.policy.by_block for side in sides), tuple(sorted(found, key=order)))
 
 
+def retain(new: Policy, kept: Policy, peers: Iterable[str]) -> Policy:
+    """`new`, but of these peers, which it does not know, what `kept` says: hosts that have not moved still use them."""
+    sides = _Side(new, None), _Side(kept, None)
+    retained = sorted(set(peers))
+    found = [entry for entry in new.entries if entry.peer not in retained]
+    for peer in retained:
+        own = sides[1].of(peer)
+        for protocol in PROTOCOLS:
+            told = _over(own.get(protocol, ()), sides[1].base.get(protocol, ()))
+            cuts = _differing(told, sides[0].base.get(protocol, ()))
+            found += [Entry(peer, protocol, cut[0], cut[1], *_said(cut[2])) for cut in cuts]
+    return Policy(new.by_block, tuple(sorted(found, key=order)))
+
+
 def _said(answer: Answer) -> tuple[Outcome, int]:
     return (Outcome.DENY, DEFAULT_DENY) if answer is None else answer
 

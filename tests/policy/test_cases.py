@@ -1,0 +1,85 @@
+"""The traps of the policy languages as data: every file in cases/ is a list of cases, each with documents and verdicts.
+
+A probe reads `FROM -> TO PORT/PROTOCOL allow|deny`, ICMP without a port. The compiled tables of both ends are asked too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from state.policy import parties
+from state.policy.documents import check
+from state.policy.engine import Engine
+from state.problem import errors
+from tests.policy.clusters import Pod, cluster, documents, manifest
+from tests.policy.hosts import tables
+from tests.policy.test_differential import compiled_verdict
+
+FOLDER = Path(__file__).parent / "cases"
+
+
+def cases(pattern: str) -> list[Any]:
+    """The cases of the files that match, as pytest parameters."""
+    files = sorted(FOLDER.glob(pattern))
+    return [
+        pytest.param(case, id=f"{file.stem}: {case['name']}")
+        for file in files
+        for case in yaml.safe_load(file.read_text())
+    ]
+
+
+def pods(case: dict[str, Any]) -> list[Pod]:
+    """The endpoints of a case."""
+    spaces: dict[str, dict[str, str]] = case.get("namespaces", {})
+    found: list[Pod] = []
+    for key, entry in case.get("endpoints", {}).items():
+        namespace, name = key.split("/")
+        given = entry or {}
+        labels, host = given.get("labels", {}), given.get("host", "alpha")
+        found.append(
+            Pod(
+                namespace,
+                name,
+                labels,
+                host,
+                given.get("address", ""),
+                given.get("ports", {}),
+                spaces.get(namespace, {}),
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("case", cases("verdicts-*.yaml"))
+def test_verdicts(case: dict[str, Any]) -> None:
+    policies = documents(case["policies"])
+    state = cluster(pods(case), policies)
+    assert errors(check(manifest(pods(case), policies))) == []
+    engine, hosts = Engine(state), tables(state)
+    for probe in case["probes"]:
+        origin, _, target, what, expected = probe.split()
+        number, _, protocol = what.rpartition("/")
+        source, destination = parties.find(state, origin), parties.find(state, target)
+        verdict = engine.decide(source, destination, protocol, int(number) if number else None)
+        assert verdict.word == expected, f"{probe}: {verdict.reason}"
+        if number and protocol != "ICMP" and not source.nobody and not destination.nobody and source != destination:
+            seen = compiled_verdict(hosts, source, destination, protocol, int(number))
+            assert seen == verdict.allowed, f"{probe}: the tables say otherwise"
+    for probe, reason in (case.get("reasons") or {}).items():
+        origin, _, target, what = probe.split()
+        number, _, protocol = what.rpartition("/")
+        ends = parties.find(state, origin), parties.find(state, target)
+        assert engine.decide(*ends, protocol, int(number) if number else None).reason == reason
+
+
+@pytest.mark.parametrize("case", cases("problems-*.yaml"))
+def test_problems(case: dict[str, Any]) -> None:
+    policies = documents(case["policies"])
+    found = [
+        f"{problem.source}: {problem.severity}: {problem.summary}" for problem in check(manifest(pods(case), policies))
+    ]
+    assert found == case["problems"]
