@@ -25,6 +25,7 @@ ACTIONS = {1: "lookup", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8
 _UP, _ONLINK, _CLONED, _PERMANENT = 1, 4, 0x200, 0x80
 _SKIP_STATISTICS = struct.pack("=HHI", 8, 29, 1 << 3)
 _EMPTY = {AF_INET: "0.0.0.0", AF_INET6: "::"}
+_ATTRIBUTE = struct.Struct("=HH")
 _U32 = struct.Struct("=I")
 
 
@@ -95,8 +96,13 @@ def names(socket: Socket) -> dict[int, str]:
     """The names of all devices by index."""
     messages: list[bytes] = []
     socket.dump(GETLINK, LINK.pack(0, 0, 0, 0, 0) + _SKIP_STATISTICS, messages.append, messages.clear)
-    # The name is the first attribute of every link message since rtnetlink exists.
-    return {LINK.unpack_from(message)[2]: _text(attributes(message, 16).get(3)) for message in messages}
+    return {LINK.unpack_from(message)[2]: _name(message) for message in messages}
+
+
+def _name(message: bytes) -> str:
+    """The name in a link message: the kernel writes it first, and a message has forty attributes."""
+    length, kind = _ATTRIBUTE.unpack_from(message, 16)
+    return _text(message[20 : 16 + length] if kind == 3 else attributes(message, 16).get(3))
 
 
 def addresses(socket: Socket, netns: str) -> list[Address]:
