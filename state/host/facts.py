@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Optional, Union
 
 from state.facts import Device, Facts, Features, Scope
-from state.host import surroundings
+from state.host import nftables, surroundings
 from state.kernel import Address, Kernel, Link
 from state.naming import is_mark
 
@@ -116,7 +116,7 @@ def probe(tcx: bool) -> Features:
         btf=os.path.exists("/sys/kernel/btf/vmlinux"),
         jit=_jit(),
         vxlan=has_module("vxlan"),
-        nft=_has_command("nft"),
+        nft=_has_command("nft") and nftables.in_kernel() and has_module("nft_masq"),
         ringbuf=version(os.uname().release) >= (5, 8),
     )
 
@@ -163,8 +163,6 @@ def _missing(scope: Scope, features: Features, uplink: Uplink) -> Iterable[str]:
             yield f"{name} is not held: log in as root, or let the user run `sudo -n`"
     if not _has_command("ip"):
         yield "iproute2 is not installed (`ip` is in none of the usual folders)"
-    if not features.nft:
-        yield "nftables is not installed (`nft` is in none of the usual folders)"
     if not features.ringbuf:
         yield "the kernel has no BPF ring buffers (5.8 and newer have)"
     if scope.tunnel_port and not features.vxlan:

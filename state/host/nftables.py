@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import _socket
 import json
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from state.host.netlink import inside
+from state.host.netlink import NLM_F_REQUEST, NLMSG_ERROR, inside
 from state.naming import TABLE
 from state.problem import HostError
+
+_AF_NETLINK, _NETLINK_NETFILTER = 16, 12
+_GET_GENERATION = 10 << 8 | 16
 
 
 class LinuxNft:
@@ -24,7 +29,7 @@ class LinuxNft:
         if code == 0:
             objects: list[dict[str, object]] = json.loads(output)["nftables"]
             return objects
-        if code == _NO_COMMAND or "No such file or directory" in errors or "Could not process" in errors:
+        if code == _NO_COMMAND or "No such file or directory" in errors or not in_kernel():
             return None
         raise HostError.of(f"nft cannot list the table inet {TABLE}: {errors.strip()}", "", f"masquerade {TABLE}")
 
@@ -50,3 +55,20 @@ class LinuxNft:
 
 
 _NO_COMMAND = 127
+
+
+def in_kernel() -> bool:
+    """Whether this kernel has nftables: whether it says which generation its rules are."""
+    try:
+        asking = _socket.socket(_AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+    except OSError:
+        return False
+    try:
+        asking.settimeout(1)
+        asking.send(struct.pack("=IHHII", 20, _GET_GENERATION, NLM_F_REQUEST, 1, 0) + struct.pack("=BBH", 0, 0, 0))
+        kind: int = struct.unpack_from("=IH", asking.recv(4096))[1]
+        return kind != NLMSG_ERROR
+    except OSError:
+        return False
+    finally:
+        asking.close()
