@@ -6,13 +6,11 @@
 #include "fragments.h"
 #include "judge.h"
 
-/* What is not plainly part of a connection. The packet's own source was believed before. */
+/* An ICMP error. The packet's own source was believed before. */
 static __noinline int check_special(struct __sk_buff *skb, struct packet *p)
 {
 	int refused = 0;
 
-	if (p->kind == KIND_LATER)
-		return recall_fragment(p);
 	if (p->kind == KIND_RELATED) {
 		refused = read_error(skb, p);
 		if (!refused)
@@ -28,7 +26,7 @@ static __always_inline int hand_over(struct __sk_buff *skb, struct packet *p, in
 
 	if (refused)
 		return drop(p, refused, DIRECTION_INGRESS);
-	if (p->more_fragments && p->kind == KIND_ORDINARY && !p->fragment_offset)
+	if (starts_fragments(p))
 		remember_fragment(p);
 	passed(p, reason, DIRECTION_INGRESS);
 	return action;

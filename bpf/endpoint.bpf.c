@@ -45,16 +45,6 @@ static __always_inline int check_source(struct __sk_buff *skb, const struct pack
 	return is_own_address(self, p, &p->source) ? 0 : FORGED_ADDRESS;
 }
 
-/* What is not plainly part of a connection. */
-static __noinline int check_special(struct __sk_buff *skb, struct packet *p)
-{
-	if (p->kind == KIND_LATER)
-		return recall_fragment(p);
-	if (p->kind == KIND_RELATED)
-		return read_error(skb, p);
-	return 0;
-}
-
 /* Where the packet goes, and whether an endpoint may send there at all. */
 APART int check_destination(struct packet *p)
 {
@@ -93,7 +83,7 @@ static __always_inline int send_on(struct __sk_buff *skb, struct packet *p, int 
 		set_mark(skb, MARK_DIRECT);
 	if (refused)
 		return drop(p, refused, DIRECTION_EGRESS);
-	if (p->more_fragments && p->kind == KIND_ORDINARY && !p->fragment_offset)
+	if (starts_fragments(p))
 		remember_fragment(p);
 	passed(p, reason, DIRECTION_EGRESS);
 	return action;
@@ -151,9 +141,11 @@ static __always_inline int check_frame(struct __sk_buff *skb, struct packet *p, 
 		return check_source(skb, p, self) ?: -PASSED_NEIGHBOUR;
 	}
 	refused = check_source(skb, p, self);
-	if (refused || p->kind == KIND_ORDINARY)
-		return refused;
-	return check_special(skb, p);
+	if (!refused && p->kind == KIND_LATER)
+		refused = recall_fragment(p);
+	if (!refused && p->kind == KIND_RELATED)
+		refused = read_error(skb, p);
+	return refused;
 }
 
 SEC("tc") int from_endpoint(struct __sk_buff *skb)
@@ -206,9 +198,17 @@ static __always_inline int check_sender(struct __sk_buff *skb, struct packet *p)
 	return 0;
 }
 
+static __always_inline int let_in(struct packet *p, int reason)
+{
+	if (starts_fragments(p))
+		remember_fragment(p);
+	passed(p, reason, DIRECTION_INGRESS);
+	return TC_ACT_UNSPEC;
+}
+
 static __always_inline int judge_forwarded(struct __sk_buff *skb, struct packet *p)
 {
-	int refused = check_special(skb, p), reason;
+	int refused = p->kind == KIND_RELATED ? read_error(skb, p) : 0, reason;
 
 	if (!refused)
 		refused = has_tables(p) ? check_sender(skb, p) : NO_TABLES;
@@ -217,10 +217,7 @@ static __always_inline int judge_forwarded(struct __sk_buff *skb, struct packet 
 	if (refused)
 		return drop(p, refused, DIRECTION_INGRESS);
 	reason = judge(p);
-	if (reason >= DENIED_BY_RULE)
-		return TC_ACT_SHOT;
-	passed(p, reason, DIRECTION_INGRESS);
-	return TC_ACT_UNSPEC;
+	return reason < DENIED_BY_RULE ? let_in(p, reason) : TC_ACT_SHOT;
 }
 
 static __always_inline int check_arrival(struct __sk_buff *skb, struct packet *p, const struct endpoint *self)
@@ -234,7 +231,9 @@ static __always_inline int check_arrival(struct __sk_buff *skb, struct packet *p
 		return refused;
 	if (is_neighbour_talk(p))
 		return nd_to_endpoint(skb, p, self) ?: -PASSED_NEIGHBOUR;
-	return is_own_address(self, p, &p->destination) ? 0 : NOT_FOR_ENDPOINT;
+	if (!is_own_address(self, p, &p->destination))
+		return NOT_FOR_ENDPOINT;
+	return p->kind == KIND_LATER ? recall_fragment(p) : 0;
 }
 
 SEC("tc") int to_endpoint(struct __sk_buff *skb)
@@ -264,10 +263,7 @@ SEC("tc") int to_endpoint(struct __sk_buff *skb)
 		return judge_forwarded(skb, &p);
 	p.from.identity = r.peer.identity;
 	p.to.identity = r.own_identity;
-	if (established(&p, &r) != PASSED_ESTABLISHED)
-		return TC_ACT_SHOT;
-	passed(&p, PASSED_ESTABLISHED, DIRECTION_INGRESS);
-	return TC_ACT_UNSPEC;
+	return established(&p, &r) == PASSED_ESTABLISHED ? let_in(&p, PASSED_ESTABLISHED) : TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -5,6 +5,11 @@
 
 #define FRAGMENT_LIFETIME 30
 
+static __always_inline bool starts_fragments(const struct packet *p)
+{
+	return p->more_fragments && !p->fragment_offset && p->kind == KIND_ORDINARY;
+}
+
 static __always_inline void fragment_key(const struct packet *p, struct fragment_key *key)
 {
 	key->source = p->source;

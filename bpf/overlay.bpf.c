@@ -71,7 +71,7 @@ static __always_inline int check_frame(struct __sk_buff *skb, struct packet *p)
 		return has_tables(p) ? NO_SUCH_ENDPOINT : NO_TABLES;
 	p->to = *to;
 	p->endpoint = to->endpoint;
-	return 0;
+	return p->endpoint && p->kind == KIND_LATER ? recall_fragment(p) : 0;
 }
 
 SEC("tc") int from_overlay(struct __sk_buff *skb)

@@ -47,6 +47,11 @@ static __always_inline int arrive(struct __sk_buff *skb, struct packet *p)
 	struct recalled r = {};
 	int refused, reason;
 
+	if (p->kind == KIND_LATER) {
+		refused = recall_fragment(p);
+		if (refused)
+			return drop(p, refused, DIRECTION_INGRESS);
+	}
 	if (p->kind == KIND_ORDINARY && recall(p, p->endpoint, false, &r) == SAME_EPOCH && is_believed(&r)) {
 		p->from.identity = r.peer.identity;
 		reason = established(p, &r);

@@ -89,7 +89,9 @@ class Datapath:
             os.close(fd)
         for key in maps.read(self.maps["fragments"]):
             maps.remove(self.maps["fragments"], key)
-        web = Endpoint(LOOPBACK, 0, packets.mac(WEB_MAC), packets.mac(HOST_MAC), packed(IPV4.web)[12:], packed(IPV6.web))
+        web = Endpoint(
+            LOOPBACK, 0, packets.mac(WEB_MAC), packets.mac(HOST_MAC), packed(IPV4.web)[12:], packed(IPV6.web)
+        )
         db = Endpoint(LOOPBACK, 0, packets.mac(DB_MAC), packets.mac(HOST_MAC), packed(IPV4.db)[12:], packed(IPV6.db))
         maps.write(self.maps["endpoints"], {_number(WEB_ID): web.pack(), _number(DB_ID): db.pack()})
         maps.write(self.maps["settings"], {_number(0): Settings(LOOPBACK, LOOPBACK, tunnel_port).pack()})
@@ -110,10 +112,10 @@ class Datapath:
             for key, value in maps.read(fd).items():
                 maps.write(fd, {key: replace(Connection.unpack(value), **fields).pack()})
 
-    def forget_connections(self, number: int) -> None:
-        """Evict every entry of an endpoint's table."""
+    def forget_connections(self, number: int, *keys: bytes) -> None:
+        """Evict these entries of an endpoint's table, or every one."""
         with maps.held(self._table(number)) as fd:
-            for key in maps.read(fd):
+            for key in keys or maps.read(fd):
                 maps.remove(fd, key)
 
     def _table(self, number: int) -> int:

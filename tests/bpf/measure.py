@@ -11,7 +11,7 @@ import statistics
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import ExitStack
 from ctypes import byref
 from dataclasses import replace
@@ -22,11 +22,15 @@ from bpf.layout import MAPS
 from bpf.libbpf import call, pointer
 from tests.bpf import datapath, world
 from tests.bpf.datapath import Datapath
-from tests.bpf.packets import ACK, SYN, TCP, UDP, Ip, tcp, udp
-from tests.bpf.world import DB_ID, DB_MAC, FAR, IPV4, IPV6, WEB_ID, WEB_MAC, Family, Rules
+from tests.bpf.packets import ACK, ICMP, SYN, TCP, Ip, icmp, tcp
+from tests.bpf.world import DB_ID, DB_MAC, IPV4, IPV6, WEB, WEB_ID, WEB_MAC, Family, Rules
 
 REPEAT = 400_000
 RUNS = 7
+REDIRECTED = 7
+FLOWS = 65536
+HIT = (("passed established", "egress"),)
+OPEN = Rules(db_ingress=((0, TCP, 0, 65535, True, 1),))
 
 
 class Meter:
@@ -60,8 +64,9 @@ class Meter:
         times: list[float] = []
         for _ in range(runs + 1):
             before = time.thread_time_ns()
-            datapath.run(self.programs[name], packet, repeat=REPEAT)
+            verdict, _, _ = datapath.run(self.programs[name], packet, repeat=REPEAT)
             times.append((time.thread_time_ns() - before) / REPEAT)
+            assert verdict == (REDIRECTED if name == "restored" else 0), f"a program that fails looks fast: {verdict}"
         return statistics.median(times[1:])
 
 
@@ -82,34 +87,57 @@ def _backward(family: Family) -> bytes:
     return Ip(family.db, family.web, TCP, tcp(80, 1000, ACK), source_mac=DB_MAC).frame()
 
 
+def _established(meter: Meter, dp: Datapath, family: Family, runs: int) -> Iterator[tuple[str, float]]:
+    """An established connection: next door, its replies, over many flows, into the tunnel."""
+    program, forward, backward = dp.programs["from_endpoint"], _forward(family), _backward(family)
+    _fresh(dp, OPEN, 131072)
+    dp.run("from_endpoint", _forward(family, SYN))
+    assert dp.run("from_endpoint", forward).counted == HIT
+    yield f"{family} same host, established", meter.median(program, forward, runs=runs)
+    assert dp.run("from_endpoint", backward, DB_ID).counted == HIT
+    yield f"{family} same host, reply", meter.median(program, backward, runs=runs)
+    dp.run("from_endpoint", forward)
+    meter.median(program, forward, FLOWS, runs=1)
+    yield f"{family} same host, {FLOWS} flows", meter.median(program, forward, FLOWS, runs=runs)
+    far = Ip(family.web, family.far, TCP, tcp(1000, 80, ACK), source_mac=WEB_MAC).frame()
+    dp.run("from_endpoint", far)
+    assert dp.run("from_endpoint", far).counted == HIT
+    yield f"{family} into the tunnel, established", meter.median(program, far, runs=runs)
+
+
+def _decisions(meter: Meter, dp: Datapath, runs: int) -> Iterator[tuple[str, float]]:
+    """A message without a connection is decided about each time; the difference to no policy is the decision's."""
+    asked = Ip(IPV4.web, IPV4.db, ICMP, icmp(13, payload=bytes(40)), source_mac=WEB_MAC).frame()
+    program = dp.programs["from_endpoint"]
+    _fresh(dp, Rules(), 1024)
+    dp.run("from_endpoint", asked)
+    base = meter.median(program, asked, runs=runs)
+    yield "slow path without a policy", base
+    for rules in (8, 1000, 16000):
+        others = [(70000 + at, ICMP, 13, 13, True, at) for at in range(rules - 1)]
+        lines = (*others, (WEB, ICMP, 13, 13, True, 1))
+        _fresh(dp, Rules(db_ingress=lines), 1024)
+        assert dp.run("from_endpoint", asked).counted == (("passed new", "egress"),)
+        yield f"decision by {rules} rules", meter.median(program, asked, runs=runs) - base
+
+
 def main(runs: int) -> None:
     """Print every row."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     datapath.build(also=("measure", "tunnel"))
-
-    def say(text: str, measured: Callable[[], float]) -> None:
-        print(f"{measured():8.1f} ns  {text}", flush=True)
-
     with ExitStack() as stack:
         meter = Meter(stack)
         dp = stack.enter_context(datapath.datapath())
-        program = dp.programs["from_endpoint"]
-        open_rules = Rules(db_ingress=((0, TCP, 0, 65535, True, 1),))
-        say("loop and empty program", lambda: meter.median(0, _forward(IPV4), name="nothing", runs=runs))
-        say("loop and wrapper alone", lambda: meter.median(0, _forward(IPV4), name="empty", runs=runs))
-        for family in (IPV4, IPV6):
-            _fresh(dp, open_rules, 131072)
-            dp.run("from_endpoint", _forward(family, SYN))
-            assert dp.run("from_endpoint", _forward(family)).counted == (("passed established", "egress"),)
-            say(f"{family} same host, established", lambda: meter.median(program, _forward(family), runs=runs))
-            assert dp.run("from_endpoint", _backward(family), DB_ID).counted == (("passed established", "egress"),)
-            say(f"{family} same host, reply", lambda: meter.median(program, _backward(family), runs=runs))
-            dp.run("from_endpoint", _forward(family))
-            meter.median(program, _forward(family), flows=65536, runs=1)
-            say(f"{family} same host, 64k flows", lambda: meter.median(program, _forward(family), 65536, runs=runs))
-            far = Ip(family.web, family.far, TCP, tcp(1000, 80, ACK), source_mac=WEB_MAC).frame()
-            dp.run("from_endpoint", far)
-            say(f"{family} into the tunnel", lambda: meter.median(program, far, runs=runs))
+        maps.remove(dp.maps["listeners"], bytes(4))
+        rows: list[Iterator[tuple[str, float]]] = [
+            iter((("loop and empty program", meter.median(0, _forward(IPV4), name="nothing", runs=runs)),)),
+            iter((("loop and wrapper alone", meter.median(0, _forward(IPV4), name="empty", runs=runs)),)),
+            *(_established(meter, dp, family, runs) for family in (IPV4, IPV6)),
+            _decisions(meter, dp, runs),
+        ]
+        for row in rows:
+            for text, nanoseconds in row:
+                print(f"{nanoseconds:8.1f} ns  {text}", flush=True)
 
 
 if __name__ == "__main__":

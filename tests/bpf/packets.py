@@ -18,7 +18,10 @@ Address = Union[IPv4Address, IPv6Address]
 
 @dataclass(frozen=True)
 class Ip:
-    """An IP packet in an Ethernet frame. `options` are IPv4's or whole IPv6 extension headers, `next` what these say is first."""
+    """An IP packet in an Ethernet frame.
+
+    `options` are IPv4's, or whole IPv6 extension headers of which `first` says what the first one is.
+    """
 
     source: str
     destination: str
@@ -61,15 +64,13 @@ class Ip:
         if self.more or self.offset:
             first = FRAGMENT
             options += struct.pack("!BBHI", self.protocol, 0, self.offset | self.more, self.identification)
-        start = struct.pack(
-            "!IHBB", (self.version or 6) << 28, len(options) + len(self.payload), first, self.ttl
-        )
+        start = struct.pack("!IHBB", (self.version or 6) << 28, len(options) + len(self.payload), first, self.ttl)
         return start + source + destination + options + self.payload
 
 
 def checksum(data: bytes) -> int:
     """The Internet checksum."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data + b"\0" * (len(data) % 2) if len(data) % 2 else data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data + b"\0" * (len(data) % 2) if len(data) % 2 else data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
-from bpf.layout import Block, BlockKey, Host, Page, Peer, Policy, Verdict, VerdictKey
 from bpf.layout import Address as Key
+from bpf.layout import Block, BlockKey, Host, Page, Peer, Policy, Verdict, VerdictKey
 
 HOST, WORLD4, WORLD6, REMOTE = 1, 9, 10, 6
 WEB, DB, FAR = 65801, 65802, 65803
