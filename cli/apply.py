@@ -46,6 +46,6 @@ def apply(
         else:
             rows = workflow.observe(fleet, cluster)
             planned = workflow.plan(cluster, rows, compare, warnings)
-        steps = phases([part for part in planned.hosts if part.applicable])
+        steps = phases([part for part in planned.hosts if part.applicable], cluster)
         job = workflow.Job(cluster, planned, steps, compare, f"netctl apply {given}", facts=workflow.facts(rows))
         return execute(fleet, job, Speech(), yes, output)

@@ -1,17 +1,30 @@
-"""BOTH SIDES: a fleet change in phases, with a barrier between them: no host begins one before all have finished the last.
+"""BOTH SIDES: a fleet change in phases, with a barrier between them: no host begins one before all have ended the last.
 
-The phases of a fleet change are *expand* (every host learns what is new and not yet used), *switch* (each host moves to what
-the manifest says) and *contract* (what nobody uses any more goes), so that a packet which the old and the new policy both
-allow is not dropped because one host learned of a new identity before another. Today everything is switched at once.
+*expand*: every host learns what is new and not yet used, and enforces the old and the new policy together; *switch*:
+each host moves to what the manifest says, and keeps what others may still use; *contract*: what nobody uses any more
+goes. So a packet which both policies allow is never dropped because one host learned of a new identity before another,
+and one which both deny never passes because it met the old policy at one end and the new one at the other. A phase in
+which no host would change anything does not exist.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Optional
 
-from state.change import Change
+from state.change import Action, Change
+from state.cluster import Cluster
+from state.movement import Movement
+from state.passage import policies
 from state.plan import HostPlan
+from state.policy.tables import policy_address
+
+NAMES = ("expand", "switch", "contract")
+TABLES = frozenset({"peer", "block", "tunnel", "policy"})
+"""The kinds that make up a generation. Everything else is made in the first phase, and removed in the last."""
+
+Value = Optional[object]
 
 
 @dataclass(frozen=True)
@@ -22,7 +35,60 @@ class Phase:
     changes: Mapping[str, tuple[Change, ...]]
 
 
-def phases(hosts: Sequence[HostPlan]) -> tuple[Phase, ...]:
-    """The phases that have something to do, in order."""
-    everything = {host.host: host.changes for host in hosts if host.changes}
-    return (Phase("switch", everything),) if everything else ()
+def phases(hosts: Sequence[HostPlan], cluster: Optional[Cluster] = None) -> tuple[Phase, ...]:
+    """The phases that have something to do, in order. Without a cluster everything goes: one phase is enough."""
+    busy = [host for host in hosts if host.changes]
+    if cluster is None:
+        everything = {host.host: host.changes for host in busy}
+        return (Phase("contract", everything),) if everything else ()
+    movement = Movement({host.host: host.changes for host in busy}, cluster)
+    found: list[dict[str, tuple[Change, ...]]] = [{}, {}, {}]
+    for host in busy:
+        for place, changes in enumerate(_of_host(host, cluster, movement)):
+            if changes:
+                found[place][host.host] = changes
+    return tuple(Phase(name, changes) for name, changes in zip(NAMES, found) if changes)
+
+
+def _of_host(host: HostPlan, cluster: Cluster, movement: Movement) -> tuple[tuple[Change, ...], ...]:
+    """The changes of one host, phase by phase, each with what the phase before has left as its `before`."""
+    found: tuple[list[Change], list[Change], list[Change]] = ([], [], [])
+    for change in host.changes:
+        if change.kind != "policy":
+            _add(found, change, _steps(change))
+    # all policies at once: what one becomes depends on the others, and one may be needed that the plan does not name
+    planned = {change.address: change for change in host.changes if change.kind == "policy"}
+    for key, (before, steps) in sorted(policies(host.host, host.changes, cluster, movement).items()):
+        address = policy_address(*key)
+        _add(found, planned.get(address) or Change("policy", address, Action.UPDATE, before, None), steps)
+    return tuple(tuple(changes) for changes in found)
+
+
+def _steps(change: Change) -> tuple[Value, Value, Value]:
+    """What a thing is after expand, switch and contract."""
+    before, after = change.before, change.after
+    if before is None:
+        return after, after, after
+    if after is None:
+        # a block is known to one host alone: it goes with the policies that spoke of it
+        return before, None if change.kind == "block" else before, None
+    return (before, after, after) if change.kind in TABLES else (after, after, after)
+
+
+def _add(found: Sequence[list[Change]], change: Change, steps: Sequence[Value]) -> None:
+    before = change.before
+    for place, after in enumerate(steps):
+        if after != before:
+            found[place].append(_between(change, before, after))
+        before = after
+
+
+def _between(change: Change, before: Value, after: Value) -> Change:
+    """The part of a change that one phase makes."""
+    if before is None:
+        action = Action.CREATE
+    elif after is None:
+        action = Action.DELETE
+    else:
+        action = change.action if change.action is Action.REPLACE else Action.UPDATE
+    return replace(change, action=action, before=before, after=after)
