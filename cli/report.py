@@ -12,7 +12,7 @@ from inventory.session import Hello, Session
 from state import wire
 from state.cluster import Cluster
 from state.kinds import KINDS
-from state.plan import Observation, Plan, observation, scope
+from state.plan import Observation, Plan, scope
 from state.problem import Problem
 
 
@@ -75,7 +75,7 @@ def ask(fleet: Fleet, cluster: Cluster) -> Mapping[str, Row[Answer]]:
     """Every host, in one connection each."""
 
     def one(session: Session) -> Answer:
-        seen = observation(KINDS, requests.observe(session, scope(cluster, session.name)))
+        seen = requests.observe(session, scope(cluster, session.name), KINDS)
         return Answer(session.hello, seen, wire.load(Datapath, session.call("status")))
 
     with progress.counting(len(fleet.hosts), "hosts observed") as finished:

@@ -20,7 +20,7 @@ from state.cluster import Cluster
 from state.facts import Facts
 from state.kinds import KINDS
 from state.phases import Phase
-from state.plan import HostPlan, Observation, Plan, for_host, observation, scope
+from state.plan import HostPlan, Observation, Plan, for_host, scope
 from state.problem import LockHeld, NetctlError, Problem, Stale, Unreachable
 
 Rows = Mapping[str, Row[Observation]]
@@ -40,10 +40,17 @@ def observe(fleet: Fleet, cluster: Cluster) -> Rows:
     """What each host says of itself."""
 
     def ask(session: Session) -> Observation:
-        return observation(KINDS, requests.observe(session, scope(cluster, session.name)))
+        return requests.observe(
+            session, scope(cluster, session.name), KINDS, lambda facts: bulk(cluster, session.name, facts)
+        )
 
     with progress.counting(len(fleet.hosts), "hosts observed") as finished:
         return fleet.each(ask, finished=finished)
+
+
+def bulk(cluster: Cluster, host: str, facts: Facts) -> requests.Expected:
+    """What the large tables of a host should hold: where they do, they need not cross the wire."""
+    return {kind.name: kind.desired(cluster, host, facts) for kind in KINDS if kind.bulk}
 
 
 def facts(rows: Rows) -> dict[str, Facts]:
@@ -101,9 +108,9 @@ class Job:
         host, facts = session.name, self.facts.get(session.name)
         expected: requests.Expected = {}
         if facts is not None and not self.leave:
-            expected = {kind.name: kind.desired(self.cluster, host, facts) for kind in KINDS if kind.bulk}
+            expected = bulk(self.cluster, host, facts)
         wanted = scope(self.cluster, host)
-        return observation(KINDS, requests.apply(session, wanted, changes, self.command, expected, self.leave))
+        return requests.apply(session, wanted, KINDS, changes, self.command, expected, self.leave)
 
 
 def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:

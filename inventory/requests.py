@@ -1,43 +1,63 @@
-"""WORKSTATION: what can be asked of an agent, with values instead of JSON."""
+"""WORKSTATION: what can be asked of an agent, with values instead of JSON.
+
+Bulk kinds are compared by digest: the workstation knows what their values should be, and only where a host's differ do
+they cross the wire.
+"""
 
 from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from inventory.session import CALL, Session
 from state import wire
 from state.bulk import digest, shown
 from state.change import Change, Found, Wanted
-from state.facts import Scope
+from state.facts import Facts, Scope
+from state.kinds.kind import Kind
+from state.plan import Observation, observation
 
+Kinds = Sequence[Kind[Any]]
+Values = Mapping[str, Mapping[str, Found[Any]]]
 Expected = Mapping[str, Mapping[str, Wanted[Any]]]
-"""Bulk kinds by name: what their values should be. Where a host agrees, they do not cross the wire."""
+"""Bulk kinds by name: what their values should be."""
 
 
-def observe(session: Session, scope: Scope, expected: Expected | None = None) -> dict[str, Any]:
-    """What the host is like: the body that `state.plan.observation` reads."""
-    known = _known(expected or {})
-    body = {"scope": wire.dump(scope), "digests": _digests(known)}
-    return _filled(session.call("observe", body), known)
+def observe(
+    session: Session, scope: Scope, kinds: Kinds, expect: Callable[[Facts], Expected] | None = None
+) -> Observation:
+    """What the host is like. With `expect`, bulk kinds that are as expected of these facts stay where they are."""
+    body: dict[str, Any] = {"scope": wire.dump(scope), "hold": expect is not None}
+    reply = session.call("observe", body)
+    if expect is None:
+        return observation(kinds, reply)
+    known = _values(expect(wire.load(Facts, reply["facts"])))
+    digests = _digests(known)
+    differing = [kind for kind, theirs in reply["held"].items() if digests.get(kind) != theirs]
+    if differing:
+        more = session.call("observe", {**body, "hold": False, "only": differing})
+        reply = {**reply, "observed": {**reply["observed"], **more["observed"]}}
+    return _merged(kinds, reply, known, [kind for kind in reply["held"] if kind not in differing])
 
 
 def apply(
     session: Session,
     scope: Scope,
+    kinds: Kinds,
     changes: Sequence[Change],
     command: str,
     expected: Expected | None = None,
     leave: bool = False,
     deadline: float = 2 * CALL,
-) -> dict[str, Any]:
+) -> Observation:
     """Make the changes; what the host is like then. `leave`: nothing of netctl is to remain on the host.
 
     Raises LockHeld, Stale (nothing was done), or HostError with what was and was not done.
     """
-    known = _known(expected or {})
+    known = _values(expected or {})
     body = {
         "scope": wire.dump(scope),
         "changes": [wire.dump(change) for change in changes],
@@ -46,7 +66,8 @@ def apply(
         "digests": _digests(known),
         "leave": leave,
     }
-    return _filled(session.call("apply", body, deadline), known)
+    reply = session.call("apply", body, deadline)
+    return _merged(kinds, reply, known, reply["same"])
 
 
 def who() -> str:
@@ -54,18 +75,17 @@ def who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _known(expected: Expected) -> dict[str, dict[str, Any]]:
+def _values(expected: Expected) -> Values:
     return {
-        kind: shown({address: Found(wanted.value) for address, wanted in values.items()})
-        for kind, values in expected.items()
+        kind: {address: Found(wanted.value) for address, wanted in values.items()} for kind, values in expected.items()
     }
 
 
-def _digests(known: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    return {kind: digest(values) for kind, values in known.items()}
+def _digests(known: Values) -> dict[str, str]:
+    return {kind: digest(shown(values)) for kind, values in known.items()}
 
 
-def _filled(reply: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """The reply with the values that did not need to cross the wire."""
-    observed = {**reply["observed"], **{kind: known[kind] for kind in reply.get("same", ())}}
-    return {**reply, "observed": observed}
+def _merged(kinds: Kinds, reply: Mapping[str, Any], known: Values, same: Sequence[str]) -> Observation:
+    """The reply, with the values that did not need to cross the wire."""
+    seen = observation(kinds, reply)
+    return replace(seen, found={**seen.found, **{kind: known[kind] for kind in same}})

@@ -1,7 +1,8 @@
 """HOST: the verb `observe`: the facts of this host, and everything that is netctl's or could be in its way.
 
-Request: `scope`, and `digests`, what the workstation expects of bulk kinds. Reply: `facts`, `observed` (by kind and
-address), and `same`: the bulk kinds that are as expected, whose values therefore do not cross the wire.
+Request: `scope`; `digests`, what the workstation expects of bulk kinds; `hold`, to be told the digests of bulk kinds
+instead of their values; `only`, to be told of these kinds alone. Reply: `facts`, `observed` (values by kind and
+address), `same` (bulk kinds that are as expected) and `held` (digests of the bulk kinds that were held back).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def answer(kernel: Kernel, body: Mapping[str, Any]) -> dict[str, Any]:
     """What this host has to say of itself."""
     scope = wire.load(Scope, body["scope"])
     known = facts.gather(kernel, scope)
-    return report(known, observe(kernel, scope, known), body.get("digests", {}))
+    kinds = [kind for kind in KINDS if kind.name in body.get("only", (kind.name,))]
+    found = observe(kernel, scope, known, kinds)
+    return report(known, found, body.get("digests", {}), kinds, body.get("hold", False))
 
 
 def observe(kernel: Kernel, scope: Scope, known: Facts, kinds: Sequence[Kind[Any]] = KINDS) -> Observed:
@@ -36,15 +39,22 @@ def observe(kernel: Kernel, scope: Scope, known: Facts, kinds: Sequence[Kind[Any
 
 
 def report(
-    known: Facts, found: Observed, expected: Mapping[str, str], kinds: Sequence[Kind[Any]] = KINDS
+    known: Facts,
+    found: Observed,
+    expected: Mapping[str, str],
+    kinds: Sequence[Kind[Any]] = KINDS,
+    hold: bool = False,
 ) -> dict[str, Any]:
     """Facts and observed values as they cross the wire; a bulk kind that is as expected is only named."""
     observed: dict[str, Any] = {}
     same: list[str] = []
+    held: dict[str, str] = {}
     for kind in kinds:
         values = shown(found[kind.name])
         if kind.bulk and kind.name in expected and digest(values) == expected[kind.name]:
             same.append(kind.name)
+        elif kind.bulk and hold:
+            held[kind.name] = digest(values)
         else:
             observed[kind.name] = values
-    return {"facts": wire.dump(known), "observed": observed, "same": same}
+    return {"facts": wire.dump(known), "observed": observed, "same": same, "held": held}

@@ -208,6 +208,14 @@ def test_a_large_table_crosses_the_wire_only_where_it_differs(bulk: bool, expect
     assert said["observed"] == ({"policy": shown(words("a=1"))} if crosses else {})
 
 
+def test_a_large_table_can_be_held_back_to_be_asked_for() -> None:
+    kinds = [Words("policy", [], bulk=True), Words("route", [])]
+    found = {"policy": words("a=1"), "route": words("r=1")}
+    said: dict[str, Any] = report(FACTS, found, {}, kinds, hold=True)
+    assert said["held"] == {"policy": digest(shown(words("a=1")))}
+    assert said["observed"] == {"route": shown(words("r=1"))}
+
+
 def test_what_was_applied_leaves_nothing_to_do() -> None:
     kinds = [Words("route", [], held=words("a=1", "b=1"))]
     from state.change import Wanted
