@@ -36,11 +36,12 @@ def observe(
         return observation(kinds, reply)
     known = _values(expect(wire.load(Facts, reply["facts"])))
     digests = _digests(known)
-    differing = [kind for kind, theirs in reply["held"].items() if digests.get(kind) != theirs]
+    held: Mapping[str, str] = reply.get("held", {})
+    differing = [kind for kind, theirs in held.items() if digests.get(kind) != theirs]
     if differing:
         more = session.call("observe", {**body, "hold": False, "only": differing})
         reply = {**reply, "observed": {**reply["observed"], **more["observed"]}}
-    return _merged(kinds, reply, known, [kind for kind in reply["held"] if kind not in differing])
+    return _merged(kinds, reply, known, [kind for kind in held if kind not in differing])
 
 
 def apply(
@@ -67,7 +68,7 @@ def apply(
         "leave": leave,
     }
     reply = session.call("apply", body, deadline)
-    return _merged(kinds, reply, known, reply["same"])
+    return _merged(kinds, reply, known, reply.get("same", ()))
 
 
 def who() -> str:

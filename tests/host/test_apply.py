@@ -13,7 +13,7 @@ from state.change import Action, Change, Found, diff
 from state.facts import Facts, Features, Scope
 from state.host import apply as applying
 from state.host.apply import apply, steps
-from state.host.observe import report
+from state.host.observe import Observed, report
 from state.kernel import Kernel
 from state.kinds.kind import Kind
 from state.problem import HostError, Stale
@@ -210,7 +210,7 @@ def test_a_large_table_crosses_the_wire_only_where_it_differs(bulk: bool, expect
 
 def test_a_large_table_can_be_held_back_to_be_asked_for() -> None:
     kinds = [Words("policy", [], bulk=True), Words("route", [])]
-    found = {"policy": words("a=1"), "route": words("r=1")}
+    found: Observed = {"policy": words("a=1"), "route": words("r=1")}
     said: dict[str, Any] = report(FACTS, found, {}, kinds, hold=True)
     assert said["held"] == {"policy": digest(shown(words("a=1")))}
     assert said["observed"] == {"route": shown(words("r=1"))}
