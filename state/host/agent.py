@@ -94,6 +94,9 @@ def serve(link: Link, kernel: Callable[[], Any], verbs: Optional[Mapping[str, st
 
 def _stream(link: Link, number: int, events: Any) -> None:
     """Send events until there are no more, or the workstation says stop or hangs up."""
+    import gc
+
+    gc.enable()
     try:
         for event in events:
             if event is not None:

@@ -7,6 +7,7 @@ For a Python whose bytecode the archive lacks, a second archive with bytecode is
 """
 
 import contextlib
+import gc
 import json
 import marshal
 import os
@@ -203,6 +204,7 @@ def begin_cheaply() -> None:
     """Leave out what is not needed and costs more than all the rest: see `state.host.records`."""
     from state.host import records
 
+    gc.disable()  # for a life this short there is nothing to collect; streams enable it again
     sys.modules["dataclasses"] = records
     if "hashlib" not in sys.modules:
         sys.modules["_hashlib"] = None  # type: ignore[assignment]  # OpenSSL; Python has SHA-256 of its own
@@ -229,6 +231,8 @@ def main() -> None:
     from state.host import agent
 
     agent.main(asked, out, early)
+    sys.stderr.flush()
+    os._exit(0)  # the process is over; taking Python apart first would cost milliseconds
 
 
 if __name__ == "__main__":
