@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Optional
 
 from state.manifest import Json
@@ -14,7 +15,7 @@ from state.policy.labels import (
     Selector,
     namespace_is,
 )
-from state.policy.node import Node, root, title
+from state.policy.node import Node, title
 from state.policy.ports import MOST
 from state.policy.rules import Cidr, Peers, Ports, Rule, Rules, Section, rule_id
 from state.policy.unenforced import CIDR_SET, ENTITIES, FROM, METADATA, PORTS, SPEC, TO
@@ -128,9 +129,12 @@ def _rule(node: Node, key: str, subject: Optional[Selector]) -> Optional[Rule]:
 
 def _raw(node: Node, key: str) -> Json:
     """A field of the spec that the entry stands in."""
-    value: Json = root(node.document, []).value
+    value: Json = node.document.body
     for step in node.path[:-2]:
-        value = value[step]  # type: ignore[index]
+        if isinstance(value, dict):
+            value = value[str(step)]
+        elif isinstance(value, list):
+            value = value[int(step)]
     return value.get(key) if isinstance(value, dict) else None
 
 
@@ -142,7 +146,7 @@ def _peers(node: Node, way: str) -> Optional[Peers]:
     if len(used) > 1:
         node.wrong(
             f"{node.where} combines {' and '.join(used)}",
-            "One entry has one kind of peer: Cilium refuses this too. Write one entry for each; entries are alternatives.",
+            "One entry has one kind of peer, for Cilium too. Write one entry for each: entries are alternatives.",
         )
     if all(child is None for child in given.values()):
         return None
@@ -204,9 +208,8 @@ def _ports(node: Node) -> Optional[tuple[Ports, ...]]:
     return tuple(found)
 
 
-def _listed(node: Node, key: str, reader: object) -> list[Ports]:
+def _listed(node: Node, key: str, reader: Callable[[Node], list[Ports]]) -> list[Ports]:
     children = [] if (child := node.get(key)) is None else child.items()
     if len(children) > MOST:
         node.wrong(f"{node.where} has {len(children)} {key}; Cilium allows {MOST}", "Write several entries.")
-    assert callable(reader)
     return [found for item in children for found in reader(item)]

@@ -1,8 +1,8 @@
 """BOTH SIDES: documents compiled to what the tables hold: for each subject on a host, entries by peer and port range.
 
 What is the same for every host is computed once per cluster: which identities a selector means, and the entries of
-identities. Only the blocks differ: a host knows those that its own subjects' policies mention, and a trie answers with the
-narrowest alone, so each block carries what all wider ones say.
+identities. Only the blocks differ: a host knows those that its own subjects' policies mention. A trie answers with the
+narrowest block alone, so each one carries what all wider ones say.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from state.policy.labels import Selector
 from state.policy.remember import OncePerCluster
 from state.policy.rules import NOT_ISOLATED, Rule, Section, sources
 from state.policy.segments import Lines, order
-from state.policy.universe import Universe, named_ports
+from state.policy.universe import Names, Universe, named_ports
 from state.policy.verdicts import Entry, Outcome, Policy
 from state.problem import Source
 
@@ -42,8 +42,8 @@ WORLD = ("0.0.0.0/0", "::/0")
 class Compiled:
     """What one host enforces.
 
-    `policies` by direction and the subject's identity; who is not among them is not isolated. `blocks` are the address blocks
-    the host must know, each with whether it lies inside ranges.endpoints. `sources` is the place that wants each policy.
+    `policies` by direction and the subject's identity; who is not among them is not isolated. `blocks` are the address
+    blocks the host must know, each with whether it lies inside ranges.endpoints. `sources`: where each is wanted.
     """
 
     policies: Mapping[tuple[str, int], Policy]
@@ -97,15 +97,16 @@ class Compiler:
         rules = [self.rules.rules[place] for place in places]
         if not isolating and not any(rule.outcome is Outcome.DENY for rule in rules):
             return None
-        own = self.named.get(identity, {}) if direction == "ingress" else {}
+        nothing: Names = {}
+        own = self.named.get(identity, nothing) if direction == "ingress" else nothing
         used = {port.name for rule in rules for port in rule.ports or () if port.name}
-        names = tuple((name, tuple(sorted(own[name]))) for name in sorted(own) if name in used)
+        names = tuple((name, own[name]) for name in sorted(own) if name in used)
         key = direction, tuple(places), bool(isolating), names
         if key not in self._subjects:
             self._subjects[key] = self._gather(direction, rules, bool(isolating), dict(names))
         return key, self._subjects[key], (isolating or sections)[0].source
 
-    def _gather(self, direction: str, rules: Sequence[Rule], isolated: bool, own: Mapping[str, object]) -> Subject:
+    def _gather(self, direction: str, rules: Sequence[Rule], isolated: bool, own: Names) -> Subject:
         gathering = Gathering(self.universe, self.named, direction, own)
         for rule in rules:
             gathering.add(rule)
@@ -148,7 +149,7 @@ class Compiler:
 
 
 def _applying(subject: Subject, block: Prefix, lengths: Iterable[tuple[int, int]], inside: bool) -> tuple[Grant, ...]:
-    """The grants that hold in all of a block. Inside the endpoint ranges these are only those that mean endpoints too."""
+    """The grants that hold in all of a block. Inside the endpoint ranges: only those that mean endpoints too."""
     around = {shorter(block, length) for version, length in lengths if version == block[0] and length <= block[1]}
     found = () if inside else subject.world.get(block[0], ())
     return found + tuple(

@@ -1,4 +1,4 @@
-"""BOTH SIDES: policy tables from numbers back to meaning, with everything that nobody meant: strays, orphans, changed numbers."""
+"""BOTH SIDES: policy tables from numbers back to meaning, and what nobody meant: strays, orphans, changed numbers."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Said = tuple[str, Outcome, int]
 def decode(encoded: Encoded) -> Logical:
     """The tables by meaning.
 
-    Policies nobody refers to are called `orphan/NUMBER`, verdicts that no port can reach `stray/POLICY/CLASS`: neither is
-    ever wanted, so both are differences.
+    Policies nobody refers to are called `orphan/NUMBER`, verdicts that no port can reach `stray/POLICY/CLASS`. Neither
+    is ever wanted, so both are differences.
     """
     expected = block_numbers(encoded.blocks)
     blocks = {

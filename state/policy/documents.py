@@ -64,8 +64,8 @@ def collisions(rules: Iterable[Rule]) -> Iterator[Problem]:
         ):
             yield Problem(
                 f"two rules have the number {rule.id}: here and at {first.source}",
-                "Rules are known by a hash of their text, and these two have the same. Change either in a way that keeps its "
-                "meaning, for example the order of its ports.",
+                "Rules are known by a hash of their text, and these two have the same. Change either in a way that "
+                "keeps its meaning, for example the order of its ports.",
                 rule.document,
                 rule.source,
             )
@@ -160,8 +160,8 @@ def _named_ports(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
                     listed = " and ".join(f"{number}/{protocol}" for number, protocol in sorted(numbers))
                     yield _warning(
                         f"port `{port.name}` is {listed} on replicas of one identity",
-                        f"Endpoints with the labels of {party.key} share one policy, so a rule that names the port means all "
-                        "of these numbers on all of them. Give them different labels, or the same numbers.",
+                        f"Endpoints with the labels of {party.key} share one policy, so a rule that names the port "
+                        "means all of these numbers on all of them. Give them different labels, or the same numbers.",
                         rule,
                     )
 

@@ -1,4 +1,4 @@
-"""BOTH SIDES: policy tables from meaning to numbers: ports become classes, classes fill pages, equal things are stored once."""
+"""BOTH SIDES: policy tables from meaning to numbers: ports become classes, classes fill pages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""BOTH SIDES: the policy engine: may this flow begin? It answers by walking the documents' rules, never compiled entries.
+"""BOTH SIDES: the policy engine: may this flow begin? It answers by walking the documents' rules, nothing compiled.
 
-The verdict is about the first packet; replies to what was allowed pass. Both ends are asked: egress at the source, ingress
-at the destination. Hosts have no policy of their own, and a host always reaches its own endpoints.
+The verdict is about the first packet; replies to what was allowed pass. Both ends are asked: egress at the source,
+ingress at the destination. Hosts have no policy of their own, and a host always reaches its own endpoints.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ECHO = {4: 8, 6: 128}  # the ICMP types of an echo request
 
 @dataclass(frozen=True)
 class Side:
-    """What one end says. `rules` are the places that decided: the rules that allow or deny, or what isolates the subject."""
+    """What one end says. `rules` are the places that decided: what allows, denies, or isolates the subject."""
 
     direction: str
     subject: str
@@ -208,7 +208,7 @@ def decide(
 
 
 def _addresses(source: Party, destination: Party) -> Optional[tuple[Optional[IpAddress], Optional[IpAddress]]]:
-    """The addresses of both ends in the first family both have; a host of which none is known goes along with the other end."""
+    """The addresses of both ends in the first family both have. Of a host none may be known: it goes along."""
     for left in source.addresses:
         for right in destination.addresses:
             if left.version == right.version:

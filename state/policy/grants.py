@@ -1,4 +1,4 @@
-"""BOTH SIDES: what the rules about one subject grant or deny, by peer: the middle of compilation, the same for every host."""
+"""BOTH SIDES: what the rules about one subject grant or deny, by peer: the same for every host that has it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from state.policy.labels import HOST, WORLD_IPV4, WORLD_IPV6
 from state.policy.rules import LAST, OWN_HOST, PROTOCOLS, Cidr, IpNetwork, Rule, every_port
 from state.policy.segments import NOTHING, Layers, Lines, Span, lines, order
-from state.policy.universe import NamedPorts, Universe
+from state.policy.universe import NamedPorts, Names, Universe
 from state.policy.verdicts import Entry, Outcome
 
 Ports = tuple[tuple[str, int, int], ...]
@@ -40,7 +40,7 @@ class BlockGrant:
 
 @dataclass(frozen=True)
 class Subject:
-    """All that the rules say about one subject and direction: for everyone, for identities, for the world, for blocks."""
+    """All that the rules say about one subject and direction: of everyone, identities, the world, and blocks."""
 
     base: ByProtocol
     entries: tuple[Entry, ...]
@@ -97,7 +97,7 @@ def differing(own: ByProtocol, base: ByProtocol) -> Lines:
 class Gathering:
     """Collects the grants of one subject, rule by rule."""
 
-    def __init__(self, universe: Universe, named: NamedPorts, direction: str, own_names: Mapping[str, object]) -> None:
+    def __init__(self, universe: Universe, named: NamedPorts, direction: str, own_names: Names) -> None:
         self._universe, self._named, self._direction, self._own = universe, named, direction, own_names
         self._all: list[Grant] = []
         self._some: dict[int, list[Grant]] = {}
@@ -144,7 +144,7 @@ class Gathering:
         self._mentioned.update((network, block.endpoints) for network in (block.network, *block.excepts))
 
     def subject(self, implied: Iterable[Grant]) -> Subject:
-        """Everything gathered, with the entries of identities already made; `implied` holds where no rule says anything."""
+        """Everything gathered, the entries of identities already made; `implied` holds where no rule says anything."""
         base = layers((*self._all, *implied))
         sets: dict[int, list[int]] = {}
         for place, bits in enumerate(self._some):
@@ -172,11 +172,10 @@ class Gathering:
         return Subject(base, tuple(sorted(found, key=order)), world, blocks, frozenset(self._mentioned))
 
 
-def resolved(names: Iterable[tuple[str, str]], defined: Mapping[str, object]) -> Ports:
+def resolved(names: Iterable[tuple[str, str]], defined: Names) -> Ports:
     """Named ports as numbers, where an endpoint defines them for the protocol."""
     found: set[tuple[str, int, int]] = set()
     for protocol, name in names:
-        known = defined.get(name, ())
-        assert isinstance(known, (frozenset, tuple))
+        known = defined.get(name, frozenset())
         found.update((protocol, number, number) for carried, number in known if carried == protocol)
     return tuple(sorted(found))

@@ -1,4 +1,4 @@
-"""BOTH SIDES: reading Kubernetes NetworkPolicy documents, with Kubernetes' meaning of what is empty and what is missing."""
+"""BOTH SIDES: reading Kubernetes NetworkPolicy documents, with Kubernetes' meaning of empty and missing fields."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _spec(node: Node) -> Rules:
 
 
 def _directions(node: Node, has_egress: bool) -> tuple[str, ...]:
-    """The directions the policy isolates. Missing or empty policyTypes: ingress, and egress if there are egress rules."""
+    """The directions the policy isolates. Without policyTypes: ingress, and egress if there are egress rules."""
     given = node.get("policyTypes")
     types = [] if given is None else [item.choice(("Ingress", "Egress")) for item in given.items()]
     if not types:

@@ -1,7 +1,7 @@
 """BOTH SIDES: labels as Cilium spells them (`k8s:app=web`), and selectors over them.
 
-An identity is a sorted set of such texts. What the manifest says has the source `k8s`; the source `reserved` is for what is
-no endpoint (hosts, the world). A selector's key may name a source; without one, or with `any:`, every source matches.
+An identity is a sorted set of such texts. What the manifest says has the source `k8s`; `reserved` is for what is no
+endpoint (hosts, the world). A selector's key may name a source; without one, or with `any:`, every source matches.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Labels:
 
 @dataclass(frozen=True, order=True)
 class Requirement:
-    """One condition of a selector. `operator` is In, NotIn, Exists or DoesNotExist; NotIn is true where the key is absent."""
+    """One condition: `operator` is In, NotIn, Exists or DoesNotExist. NotIn is true where the key is absent."""
 
     source: str
     key: str

@@ -1,4 +1,4 @@
-"""BOTH SIDES: the datapath's decision as a function over encoded tables: what the programs must do, in the order they do it."""
+"""BOTH SIDES: the datapath's decision as a function over encoded tables: what the programs must do, step by step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Decision:
 
 
 def look_up(encoded: Encoded, direction: str, subject: str, peer: str, protocol: str, port: int) -> Decision:
-    """May this flow begin, as far as the subject's policy goes? `subject` and `peer` are addresses; ICMP types are ports."""
+    """May this flow begin, for the subject's policy? `subject` and `peer` are addresses; ICMP types are ports."""
     row = encoded.peers[subject]
     number = row.ingress if direction == "ingress" else row.egress
     known = encoded.peers.get(peer)

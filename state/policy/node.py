@@ -1,4 +1,4 @@
-"""BOTH SIDES: a place in a policy document, and the problems found on the way through it: all of them, each with its line."""
+"""BOTH SIDES: a place in a policy document, and the problems found on the way through it, each with its line."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Node:
     def refuse(self, what: str, instead: str, name: str = "") -> None:
         """Note that netctl cannot enforce this field, or what it names, and what to do instead."""
         self.wrong(
-            f"netctl cannot enforce `{name}` in {self.where} yet" if name else f"netctl cannot enforce {self.where} yet",
-            f"{what} netctl refuses what it cannot enforce: a policy of which a part is ignored allows or denies something else "
-            f"than it says. {instead}",
+            f"netctl cannot enforce {f'`{name}` in ' if name else ''}{self.where} yet",
+            f"{what} netctl refuses what it cannot enforce: a policy of which a part is ignored allows or denies "
+            f"something else than it says. {instead}",
         )
 
     def get(self, key: str) -> Optional[Node]:
@@ -55,12 +55,13 @@ class Node:
     def _child(self, step: Union[str, int], value: Json) -> Node:
         return Node(self.document, value, (*self.path, step), self.problems)
 
+    @property
     def keys(self) -> list[str]:
         """The keys of a mapping, empty for anything else."""
         return list(self.value) if isinstance(self.value, dict) else []
 
     def mapping(self, known: Collection[str], refused: Mapping[str, tuple[str, str]], free: bool = False) -> bool:
-        """Whether this is a mapping; its keys must be known (unless `free`), and those of `refused` are refused by name."""
+        """Whether this is a mapping. Its keys must be known (unless `free`); those of `refused` are refused by name."""
         if not isinstance(self.value, dict):
             self.wrong(f"{self.where} must be a mapping, not {_a(self.value)}")
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Optional, Union
@@ -13,9 +14,10 @@ IpAddress = Union[IPv4Address, IPv6Address]
 
 @dataclass(frozen=True)
 class Party:
-    """One end of a flow: an endpoint, a host, the world at an address, or nobody: an address of the ranges without endpoint.
+    """One end of a flow: an endpoint, a host, the world at an address, or nobody.
 
-    `addresses` are those it can be seen with, in the order they are preferred.
+    Nobody is an address of the endpoint ranges that no endpoint has. `addresses` are those it can be seen with, the
+    preferred first.
     """
 
     name: str
@@ -70,8 +72,6 @@ def at(cluster: Cluster, address: IpAddress) -> Party:
 
 def _addresses(host: Host) -> list[IpAddress]:
     written: list[Optional[IpAddress]] = [host.router_ipv4, host.router_ipv6, host.underlay.ipv4, host.underlay.ipv6]
-    try:
+    with contextlib.suppress(ValueError):  # a name: only the host knows its addresses
         written.append(ip_address(host.address))
-    except ValueError:
-        pass  # a name: only the host knows its addresses
     return [address for address in written if address is not None]

@@ -37,7 +37,7 @@ _FOREIGN = {
 
 
 def cilium(node: Node) -> list[Ports]:
-    """One item of `toPorts[].ports`: a number or name, perhaps up to `endPort`; without a protocol it is TCP, UDP and SCTP."""
+    """One item of `toPorts[].ports`: a number or name, perhaps a range; without a protocol TCP, UDP and SCTP."""
     if not node.mapping(("port", "endPort", "protocol"), {}):
         return []
     port, end, protocol = node.get("port"), node.get("endPort"), _protocol(node, "ANY")
@@ -53,7 +53,7 @@ def cilium(node: Node) -> list[Ports]:
     if not _NUMBER.fullmatch(text) or int(text) > 65535:
         port.wrong(
             f"`{text}` is neither a port number nor a port's name",
-            "A number is 0 to 65535 without leading zeros; a name at most 15 letters, digits and single hyphens, with a letter.",
+            "A number is 0 to 65535 without leading zeros; a name at most 15 letters, digits and single hyphens.",
         )
         return []
     return _range(node, int(text), end, protocol)
@@ -83,7 +83,7 @@ def _protocol(node: Node, default: str) -> Optional[tuple[str, ...]]:
 
 
 def kubernetes(node: Node) -> list[Ports]:
-    """One item of a NetworkPolicy's `ports`: a number or name, perhaps up to `endPort`; without a protocol it is TCP."""
+    """One item of a NetworkPolicy's `ports`: a number or name, perhaps a range; without a protocol TCP."""
     if not node.mapping(("port", "endPort", "protocol"), {}):
         return []
     port, end, protocol = node.get("port"), node.get("endPort"), _protocol(node, "TCP")
@@ -95,7 +95,7 @@ def kubernetes(node: Node) -> list[Ports]:
         if not (_SERVICE.fullmatch(port.value) and port.value.islower()):
             port.wrong(
                 f"`{port.value}` is not a port's name",
-                "A number stands without quotes; a name is at most 15 lower-case letters, digits and single hyphens, with a letter.",
+                "A number stands without quotes; a name is at most 15 lower-case letters, digits and hyphens.",
             )
             return []
         return [Ports(name, name=port.value) for name in protocol or ()]
@@ -165,7 +165,7 @@ def block(node: Node, endpoints: bool, refused: Mapping[str, tuple[str, str]]) -
         return None
     cidr, exceptions = node.get("cidr"), node.get("except")
     if cidr is None:
-        if not any(key in refused for key in node.keys()):
+        if not any(key in refused for key in node.keys):
             node.wrong(f"{node.where} needs a cidr")
         return None
     whole = network(cidr)

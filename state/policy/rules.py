@@ -1,6 +1,6 @@
 """BOTH SIDES: policy documents as rules: one `Rule` per entry of a document, one `Section` per direction it speaks of.
 
-A section selects subjects and says whether they are isolated by it: everything not allowed is then denied. A rule allows or
+A section selects subjects and says whether it isolates them: everything not allowed is then denied. A rule allows or
 denies its subjects some peers on some ports. Deny beats allow; otherwise the order of rules means nothing.
 """
 
@@ -37,7 +37,7 @@ BUILT_IN = {
 
 @dataclass(frozen=True)
 class Ports:
-    """Destination ports (or ICMP types) `first`..`last` of one protocol; or a named port, which the destination defines."""
+    """Destination ports (or ICMP types) `first`..`last` of a protocol; or a named port, defined by the destination."""
 
     protocol: str
     first: int = 0
@@ -60,7 +60,7 @@ class Cidr:
 
 @dataclass(frozen=True)
 class Peers:
-    """The other end of a rule: everyone, or whoever one of the selectors, entities or blocks means; all empty: nobody."""
+    """The other end of a rule: everyone, or whom one of the selectors, entities or blocks means; all empty: nobody."""
 
     everyone: bool = False
     selectors: tuple[Selector, ...] = ()
@@ -102,7 +102,7 @@ class Rules:
 
 
 def rule_id(kind: str, namespace: str, name: str, direction: str, text: Json) -> int:
-    """The number of a rule: a hash of what it says and where it belongs, never of lines, so that comments change nothing."""
+    """The number of a rule: a hash of what it says and where it belongs; of no lines, so comments change nothing."""
     canonical = json.dumps([kind, namespace, name, direction, text], sort_keys=True, separators=(",", ":"))
     number = int.from_bytes(hashlib.sha256(canonical.encode()).digest()[:4], "big")
     return FIRST_RULE + number % ((1 << 32) - FIRST_RULE)

@@ -1,4 +1,4 @@
-"""BOTH SIDES: ranges of ports and what holds in them: painting rules over each other, taking ranges out, joining neighbours.
+"""BOTH SIDES: ranges of ports and what holds in them: painted over each other, taken out of each other, joined.
 
 A `Span` is (first, last, rule). Painted spans are sorted and do not overlap, and neighbours with one rule are one span.
 """

@@ -1,4 +1,4 @@
-"""BOTH SIDES: reading selectors: matchLabels and matchExpressions, with the label syntax Kubernetes and Cilium insist on."""
+"""BOTH SIDES: reading selectors: matchLabels and matchExpressions, in the syntax Kubernetes and Cilium insist on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-
 
 
 def read(node: Node, sources: Collection[str]) -> Optional[Selector]:
-    """The selector written here, None where it is wrong. `sources` may stand before a key; empty: none may (Kubernetes)."""
+    """The selector written here; None where it is wrong. `sources` may stand before a key: none for Kubernetes."""
     before = len(node.problems)
     requirements: list[Requirement] = []
     if node.mapping(("matchLabels", "matchExpressions"), {}):
@@ -91,6 +91,6 @@ def _value(node: Node) -> Optional[str]:
         return text
     node.wrong(
         f"`{text}` is not a label value",
-        "A value is at most 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit, or empty.",
+        "A value is empty, or 63 letters, digits, `-`, `_`, `.` at most, with a letter or digit at both ends.",
     )
     return None

@@ -1,7 +1,7 @@
-"""BOTH SIDES: what a host's policy tables hold: by meaning (`Logical`), and by number as the datapath reads them (`Encoded`).
+"""BOTH SIDES: what a host's policy tables hold: by meaning (`Logical`), and by number for the datapath (`Encoded`).
 
-`encode` and `decode` are each other's inverse: what is decoded from a host's tables can be compared with what is wanted, and
-an entry somebody added or edited is a difference. How numbers become bytes is the business of bpf.layout.
+`encode` and `decode` are each other's inverse: what is decoded from a host's tables is compared with what is wanted,
+and an entry somebody added or edited is a difference. How numbers become bytes is the business of bpf.layout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Verdict = tuple[int, int, int]
 class Peer:
     """Who an address is: its identity, its host's number (0: this host, or no tunnel), its endpoint id if it is local.
 
-    `drift` is empty, unless somebody changed the numbers of the policies that the entry refers to: then it says to what.
+    `drift` is empty, unless somebody changed the numbers of the policies that the entry refers to: it says to what.
     """
 
     identity: int
@@ -56,7 +56,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Logical:
-    """The tables by meaning: peers by address, tunnels by host number, blocks by CIDR, policies by `DIRECTION/IDENTITY`."""
+    """Peers by address, tunnels by host number, blocks by CIDR, policies by `DIRECTION/IDENTITY`."""
 
     peers: Mapping[str, Peer]
     tunnels: Mapping[str, Tunnel]
@@ -85,7 +85,7 @@ class BlockRow:
 
 @dataclass(frozen=True)
 class PolicyRow:
-    """An entry of `policies`: the page of each protocol's 256 port ranges, protocol after protocol in PROTOCOLS' order."""
+    """An entry of `policies`: the pages of each protocol's 256 port ranges, in the order of PROTOCOLS."""
 
     page: tuple[int, ...]
     by_block: bool

@@ -1,7 +1,7 @@
 """BOTH SIDES: the policy of a fleet on its way from one to another: nothing passes that either of the two denies.
 
-Hosts move one after the other, and a flow is judged at both its ends. If the old policy denies it at one end and the new one
-at the other, a mixed fleet would let it pass. So every host first enforces old *and* new, and only then new alone.
+Hosts move one after the other, and a flow is judged at both ends. If the old policy denies it at one end and the new
+one at the other, a mixed fleet would let it pass. So every host first enforces old *and* new, and only then new alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OPEN = Policy(
 
 @dataclass(frozen=True)
 class Known:
-    """What a generation knows: the identities its endpoints have, and its blocks with whether they lie in the ranges."""
+    """What a generation knows: the identities its endpoints have, and blocks with whether they lie in the ranges."""
 
     identities: frozenset[int]
     blocks: Mapping[str, bool]
@@ -49,15 +49,16 @@ def tighten(
 ) -> Optional[Policy]:
     """The policy that allows only what both allow; None is a subject that is not isolated.
 
-    Of an identity that only one of them knows, that one decides alone. A block that one does not know is judged there as
-    the next wider one is; `blocks` are further ones that the host knows. Where an endpoint was allowed by identity in one and by address (ipBlock) in the other alone, it
-    is denied meanwhile: the tables cannot say both, and denying is the safe side.
+    Of an identity that only one of them knows, that one decides alone. A block that one does not know is judged there
+    as the next wider one is; `blocks` are further ones that the host knows. Where an endpoint is allowed by identity in
+    one and only by address (ipBlock) in the other, it is denied meanwhile: the tables cannot say both; denying is safe.
     """
     if old is None and new is None:
         return None
     sides = [_Side(old or OPEN, before), _Side(new or OPEN, after)]
     every_block = sorted({*blocks, *(block for side in sides for block in side.blocks)})
-    only = [sides[place].identities - sides[1 - place].identities if before and after else set() for place in (0, 1)]
+    nobody: frozenset[str] = frozenset()
+    only = [sides[place].identities - sides[1 - place].identities if before and after else nobody for place in (0, 1)]
     named = sides[0].named | sides[1].named | only[0] | only[1]
     made: dict[object, list[tuple[str, Cut]]] = {}
     found: list[Entry] = []
@@ -70,6 +71,22 @@ def tighten(
             made[key] = list(_entries(own, asked, base, peer == ANY))
         found += [Entry(peer, protocol, cut[0], cut[1], *_said(cut[2])) for protocol, cut in made[key]]
     return Policy(any(side.policy.by_block for side in sides), tuple(sorted(found, key=order)))
+
+
+def as_moved(policy: Policy, moves: Mapping[int, frozenset[int]]) -> Policy:
+    """`policy`, saying of each identity that moves what it says of where its endpoints go: allowed where one of them is.
+
+    Until a host has switched, an endpoint still comes with the identity it had.
+    """
+    side = _Side(policy, None)
+    going = {str(peer): sorted(map(str, targets)) for peer, targets in moves.items() if targets != {peer} and targets}
+    found = [entry for entry in policy.entries if entry.peer not in going]
+    for peer in sorted(going):
+        for protocol in PROTOCOLS:
+            base = side.base.get(protocol, ())
+            told = _one_of(_over(side.of(target).get(protocol, ()), base) for target in going[peer])
+            found += [Entry(peer, protocol, cut[0], cut[1], *_said(cut[2])) for cut in _differing(told, base)]
+    return Policy(policy.by_block, tuple(sorted(found, key=order)))
 
 
 def retain(new: Policy, kept: Policy, peers: Iterable[str]) -> Policy:
@@ -113,7 +130,7 @@ class _Side:
         mentioned = {peer: False for peer in self._cuts if "/" in peer}
         self.blocks: Mapping[str, bool] = mentioned if known is None else known.blocks
         self.named = {peer for peer in self._cuts if peer.isdigit()}
-        self.identities = set() if known is None else {str(number) for number in known.identities}
+        self.identities = frozenset(str(number) for number in (known.identities if known else ()))
         self._around: dict[Prefix, str] = {prefix(ip_network(block)): block for block in self.blocks}
 
     def of(self, peer: str) -> _Hashable:
@@ -182,6 +199,17 @@ def _both(lists: Iterable[Cuts]) -> Cuts:
             found.append((first, last, denied[-1]))
         elif all(answers):
             found.append((first, last, answers[-1]))
+    return _joined(found)
+
+
+def _one_of(lists: Iterable[Cuts]) -> Cuts:
+    """Allowed where one allows, denied where one denies and none allows."""
+    found: list[Cut] = []
+    for first, last, answers in _ranges(tuple(lists)):
+        spoken = [answer for answer in answers if answer is not None]
+        allowed = [answer for answer in spoken if answer[0] is Outcome.ALLOW]
+        if spoken:
+            found.append((first, last, (allowed or spoken)[0]))
     return _joined(found)
 
 

@@ -1,4 +1,4 @@
-"""BOTH SIDES: the fields of policy documents that netctl knows and does not enforce: what each is, and what to do instead.
+"""BOTH SIDES: the fields of policy documents that netctl knows and does not enforce: what they are, what to do instead.
 
 A field that stands neither here nor among the known ones is an error of spelling.
 """

@@ -1,4 +1,4 @@
-"""BOTH SIDES: all identities of a cluster as bits of integers, so that a selector is a few operations however many there are."""
+"""BOTH SIDES: all identities of a cluster as bits of integers: a selector is a few operations, however many."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ class Universe:
         return bits
 
 
-NamedPorts = Mapping[int, Mapping[str, frozenset[tuple[str, int]]]]
+Names = Mapping[str, frozenset[tuple[str, int]]]
+"""Named ports: protocol and number by name."""
+NamedPorts = Mapping[int, Names]
 
 
 def named_ports(cluster: Cluster) -> NamedPorts:

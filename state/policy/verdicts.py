@@ -21,8 +21,9 @@ class Outcome(enum.Enum):
 class Entry:
     """One line of a compiled policy.
 
-    `protocol` is TCP, UDP, SCTP, ICMP or ICMPV6; `first`..`last` are destination ports (inclusive, 0..65535), or ICMP types.
-    Entries of one peer do not overlap. The entry of an identity or CIDR is complete: it already contains what `any` says.
+    `protocol` is TCP, UDP, SCTP, ICMP or ICMPV6; `first`..`last` are destination ports (0..65535), or ICMP types
+    (0..255). Entries of one peer do not overlap. The entry of an identity or CIDR is complete: it already contains what
+    `any` says; where it would say the same, there is none.
     `rule` is the 32-bit rule id of the document rule that decided.
     """
 

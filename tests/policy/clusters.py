@@ -39,8 +39,8 @@ class Pod:
     labels: Mapping[str, str]
     host: str = "alpha"
     address: str = ""
-    ports: Mapping[str, str] = field(default_factory=dict)
-    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict[str, str])
+    namespace_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     raw_labels: tuple[str, ...] = ()
     cluster: str = "shop"
     family: str = "both"
@@ -50,11 +50,9 @@ def documents(text: str, file: str = "policy.yaml") -> list[Document]:
     """The policy documents of a YAML text, with the place of every node."""
     found: list[Document] = []
     for node in yaml.compose_all(text, yaml.SafeLoader):
-        if node is None:
-            continue
         marks: dict[Path, Source] = {}
         body = _value(node, (), marks, file)
-        metadata = body.get("metadata") or {}
+        metadata: Any = body.get("metadata") or {}
         kind = body.get("kind", "")
         namespace = "" if kind == "CiliumClusterwideNetworkPolicy" else metadata.get("namespace", "default")
         found.append(Document(kind, namespace, metadata.get("name", ""), body, marks, marks[()]))
@@ -67,7 +65,7 @@ def _value(node: yaml.Node, path: Path, marks: dict[Path, Source], file: str) ->
         return {key.value: _value(value, (*path, key.value), marks, file) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, place), marks, file) for place, item in enumerate(node.value)]
-    loader = yaml.SafeLoader("")
+    loader: Any = yaml.SafeLoader("")
     return loader.construct_object(node)
 
 

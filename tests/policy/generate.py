@@ -41,7 +41,7 @@ def pods(draw: st.DrawFn) -> list[Pod]:
     found: list[Pod] = []
     for number in range(count):
         space = draw(st.sampled_from(sorted(SPACES)))
-        ports = draw(
+        ports: dict[str, str] = draw(
             st.dictionaries(st.sampled_from(NAMES), st.sampled_from(("80/TCP", "8080/TCP", "53/UDP")), max_size=2)
         )
         host = draw(st.sampled_from(("alpha", "beta", "gamma")))
@@ -75,6 +75,10 @@ def plain() -> st.SearchStrategy[Any]:
     return _selector(st.sampled_from(KEYS), st.sampled_from(VALUES))
 
 
+def _labelled(key: str) -> dict[str, Any]:
+    return {"matchLabels": {key: ""}}
+
+
 def prefixed() -> st.SearchStrategy[Any]:
     """A selector as Cilium allows it, with sources, namespaces and reserved labels."""
     keys = st.sampled_from(
@@ -89,7 +93,7 @@ def prefixed() -> st.SearchStrategy[Any]:
     )
     values = st.sampled_from((*VALUES, "shop", "red", "default"))
     reserved = st.sampled_from(("reserved:host", "reserved:world", "reserved:remote-node", "reserved:world-ipv6"))
-    special = st.builds(lambda key: {"matchLabels": {key: ""}}, reserved)
+    special: st.SearchStrategy[Any] = reserved.map(_labelled)
     return st.one_of(plain(), plain(), _selector(keys, values), special)
 
 
@@ -168,9 +172,8 @@ def _kubernetes_port() -> st.SearchStrategy[Any]:
     ranges = st.tuples(numbers, numbers).map(lambda pair: {"port": min(pair), "endPort": max(pair)})
     names = st.sampled_from((*NAMES, "nosuch")).map(lambda name: {"port": name})
     single = numbers.map(lambda number: {"port": number})
-    return st.tuples(st.one_of(st.just({}), single, single, ranges, names), protocol).map(
-        lambda two: {**two[0], **two[1]}
-    )
+    nothing: st.SearchStrategy[dict[str, Any]] = st.just({})
+    return st.tuples(st.one_of(nothing, single, single, ranges, names), protocol).map(lambda two: {**two[0], **two[1]})
 
 
 def _kubernetes_peer() -> st.SearchStrategy[Any]:

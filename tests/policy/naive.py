@@ -1,7 +1,7 @@
 """WORKSTATION: a second evaluator, slow and plain, that judges the engine. It imports nothing of it.
 
-Written from the texts: the Kubernetes NetworkPolicy API, and Cilium's documentation of its policy language. It takes the YAML
-as plain values and asks every question anew, for one packet.
+Written from the texts: the Kubernetes NetworkPolicy API, and Cilium's documentation of its policy language. It takes
+YAML as plain values and asks every question anew, for one packet.
 """
 
 from __future__ import annotations
@@ -64,6 +64,12 @@ def half(documents: list[Any], packet: Packet, direction: str, cluster: str) -> 
     return granted or not isolated
 
 
+def some(node: Any, key: str) -> list[Any]:
+    """The list under a key; absent and null are empty."""
+    found: list[Any] = (node.get(key) if node else None) or []
+    return found
+
+
 def ends(packet: Packet, direction: str) -> tuple[End, End]:
     """The subject and its peer."""
     if direction == "ingress":
@@ -73,20 +79,21 @@ def ends(packet: Packet, direction: str) -> tuple[End, End]:
 
 def holds(expression: dict[str, Any], values: list[str]) -> bool:
     """One matchExpression over the values a key has."""
-    operator, wanted = expression["operator"], expression.get("values") or []
+    operator, wanted = expression["operator"], some(expression, "values")
     if operator == "Exists":
         return values != []
     if operator == "DoesNotExist":
         return values == []
-    return any(value in wanted for value in values) == (operator == "In")
+    return any(value in wanted for value in values) is (operator == "In")
 
 
 def expressions(selector: dict[str, Any]) -> list[dict[str, Any]]:
     """A selector as matchExpressions alone."""
-    plain = [
-        {"key": key, "operator": "In", "values": [value]} for key, value in (selector.get("matchLabels") or {}).items()
+    plain: list[dict[str, Any]] = [
+        {"key": key, "operator": "In", "values": [selector["matchLabels"][key]]}
+        for key in sorted(selector.get("matchLabels") or ())
     ]
-    return plain + (selector.get("matchExpressions") or [])
+    return plain + some(selector, "matchExpressions")
 
 
 # Kubernetes
@@ -101,9 +108,10 @@ def kubernetes(document: Any, packet: Packet, direction: str) -> tuple[bool, boo
         return False, False, False
     if not pods(spec["podSelector"], subject):
         return False, False, False
-    for entry in spec.get(direction) or []:
-        peers = entry.get("from" if direction == "ingress" else "to") or []
-        right_port = not entry.get("ports") or any(kubernetes_port(port, packet) for port in entry["ports"])
+    for entry in some(spec, direction):
+        peers = some(entry, "from" if direction == "ingress" else "to")
+        ports = some(entry, "ports")
+        right_port = not ports or any(kubernetes_port(port, packet) for port in ports)
         if right_port and (not peers or any(kubernetes_peer(item, peer, namespace) for item in peers)):
             return True, True, False
     return True, False, False
@@ -123,7 +131,7 @@ def kubernetes_peer(item: Any, peer: End, namespace: str) -> bool:
             return False
         block = item["ipBlock"]
         return inside(peer.address, block["cidr"]) and not any(
-            inside(peer.address, part) for part in block.get("except") or []
+            inside(peer.address, part) for part in some(block, "except")
         )
     if peer.kind != "endpoint":
         return False
@@ -171,14 +179,15 @@ def cilium(document: Any, packet: Packet, direction: str, cluster: str) -> tuple
     namespace = "" if clusterwide else document["metadata"].get("namespace", "default")
     subject, peer = ends(packet, direction)
     isolated = allow = deny = False
-    for spec in ([document["spec"]] if document.get("spec") else []) + (document.get("specs") or []):
+    for spec in ([document["spec"]] if document.get("spec") else []) + some(document, "specs"):
         if namespace and subject.namespace != namespace:
             continue
         if not labelled(spec["endpointSelector"], subject, subject.host, cluster):
             continue
-        allows, denies = spec.get(direction) or [], spec.get(direction + "Deny") or []
-        default = (spec.get("enableDefaultDeny") or {}).get(direction)
-        isolated = isolated or (bool(allows or denies) if default is None else default)
+        allows, denies = some(spec, direction), some(spec, direction + "Deny")
+        switches: Any = spec.get("enableDefaultDeny") or {}
+        default: Any = switches.get(direction)
+        isolated = isolated or (bool(allows or denies) if default is None else bool(default))
         context = (packet, direction, namespace, cluster)
         allow = allow or any(entry_matches(entry, peer, subject, *context) for entry in allows)
         deny = deny or any(entry_matches(entry, peer, subject, *context) for entry in denies)
@@ -221,27 +230,27 @@ def entry_matches(
     way = "from" if direction == "ingress" else "to"
     fields = [f"{way}{name}" for name in ("Endpoints", "CIDR", "CIDRSet", "Entities")]
     said = [name for name in fields if entry.get(name) is not None]
-    ports, icmps = entry.get("toPorts") or [], entry.get("icmps") or []
+    ports, icmps = some(entry, "toPorts"), some(entry, "icmps")
     if not said and not ports and not icmps:
         return False  # an empty entry selects nothing
-    if ports and not any(cilium_port(port, packet) for row in ports for port in row.get("ports") or []):
+    if ports and not any(cilium_port(port, packet) for row in ports for port in some(row, "ports")):
         return False
-    if icmps and not any(icmp(one, packet) for row in icmps for one in row.get("fields") or []):
+    if icmps and not any(icmp(one, packet) for row in icmps for one in some(row, "fields")):
         return False
     if not said:
         return True
     outside = peer.kind == "world"
     return (
-        any(cilium_peer(item, peer, subject, namespace, cluster) for item in entry.get(f"{way}Endpoints") or [])
-        or any(entity(item, peer, subject) for item in entry.get(f"{way}Entities") or [])
-        or (outside and any(inside(peer.address, block) for block in entry.get(f"{way}CIDR") or []))
-        or (outside and any(in_set(item, peer.address) for item in entry.get(f"{way}CIDRSet") or []))
+        any(cilium_peer(item, peer, subject, namespace, cluster) for item in some(entry, f"{way}Endpoints"))
+        or any(entity(item, peer, subject) for item in some(entry, f"{way}Entities"))
+        or (outside and any(inside(peer.address, block) for block in some(entry, f"{way}CIDR")))
+        or (outside and any(in_set(item, peer.address) for item in some(entry, f"{way}CIDRSet")))
     )
 
 
 def in_set(item: Any, address: str) -> bool:
     """One item of a CIDR set."""
-    return inside(address, item["cidr"]) and not any(inside(address, part) for part in item.get("except") or [])
+    return inside(address, item["cidr"]) and not any(inside(address, part) for part in some(item, "except"))
 
 
 def cilium_peer(selector: Any, peer: End, subject: End, namespace: str, cluster: str) -> bool:

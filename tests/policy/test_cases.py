@@ -1,6 +1,6 @@
 """The traps of the policy languages as data: every file in cases/ is a list of cases, each with documents and verdicts.
 
-A probe reads `FROM -> TO PORT/PROTOCOL allow|deny`, ICMP without a port. The compiled tables of both ends are asked too.
+A probe reads `FROM -> TO PORT/PROTOCOL allow|deny`, ICMP without a port. The tables of both ends are asked too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def pods(case: dict[str, Any]) -> list[Pod]:
     found: list[Pod] = []
     for key, entry in case.get("endpoints", {}).items():
         namespace, name = key.split("/")
-        given = entry or {}
+        given: dict[str, Any] = entry or {}
         labels, host = given.get("labels", {}), given.get("host", "alpha")
         found.append(
             Pod(
@@ -69,7 +69,8 @@ def test_verdicts(case: dict[str, Any]) -> None:
         if number and protocol != "ICMP" and not source.nobody and not destination.nobody and source != destination:
             seen = compiled_verdict(hosts, source, destination, protocol, int(number))
             assert seen == verdict.allowed, f"{probe}: the tables say otherwise"
-    for probe, reason in (case.get("reasons") or {}).items():
+    reasons: dict[str, str] = case.get("reasons") or {}
+    for probe, reason in reasons.items():
         origin, _, target, what = probe.split()
         number, _, protocol = what.rpartition("/")
         ends = parties.find(state, origin), parties.find(state, target)
