@@ -40,20 +40,29 @@ class LinuxNft:
             raise HostError.of(f"nft refused the table inet {TABLE}: {errors.strip()}", "", f"masquerade {TABLE}")
 
     def _nft(self, arguments: Sequence[str], text: str) -> tuple[int, str, str]:
-        import subprocess  # when there is something to run: it costs start-up
-
-        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-        environment = {**os.environ, "PATH": path, "LC_ALL": "C"}
-        try:
-            with inside(self._home):
-                done = subprocess.run(
-                    ["nft", *arguments], input=text, capture_output=True, text=True, env=environment, check=False
-                )
-        except FileNotFoundError:
+        """Exit status, output and errors. Without `subprocess`, whose import would cost a tenth of an agent's life."""
+        command = next((path for path in _COMMANDS if os.access(path, os.X_OK)), "")
+        if not command:
             return _NO_COMMAND, "", "nft: command not found"
-        return done.returncode, done.stdout, done.stderr
+        files = [os.memfd_create(name) for name in ("input", "output", "errors")]
+        try:
+            with open(files[0], "w", closefd=False) as file:
+                file.write(text)
+            os.lseek(files[0], 0, os.SEEK_SET)
+            actions = [(os.POSIX_SPAWN_DUP2, source, number) for number, source in enumerate(files)]
+            with inside(self._home):
+                process = os.posix_spawn(
+                    command, ["nft", *arguments], {**os.environ, "LC_ALL": "C"}, file_actions=actions
+                )
+            _, status = os.waitpid(process, 0)
+            output, errors = (os.pread(file, os.fstat(file).st_size, 0).decode() for file in files[1:])
+            return os.waitstatus_to_exitcode(status), output, errors
+        finally:
+            for descriptor in files:
+                os.close(descriptor)
 
 
+_COMMANDS = tuple(f"{folder}/nft" for folder in ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin"))
 _NO_COMMAND = 127
 
 
