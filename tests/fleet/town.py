@@ -1,0 +1,173 @@
+"""A running lab of a manifest of its own, and netctl as a person uses it there: in this process, its output captured."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.app import main
+from inventory.lab import entry, power, record
+from schemas import load_cluster
+from state.cluster import Cluster, Endpoint
+
+ROOT = Path(__file__).parent.parent.parent
+PAIR = Path(__file__).parent / "pair"
+ON_HOSTS = frozenset({"plan", "apply", "status", "test", "monitor", "destroy"})
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command ended with: its exit code, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be one JSON document and nothing else."""
+        return json.loads(self.out)
+
+
+class Town:
+    """A lab in a folder of its own. `pristine` is the manifest that `restore` brings back."""
+
+    def __init__(self, folder: Path, pristine: Path = PAIR) -> None:
+        self.folder = folder
+        self.pristine = pristine
+        self.restore()
+
+    # The manifest.
+
+    def restore(self) -> None:
+        """Make the manifest what it was."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.pristine, self.folder)
+
+    def edit(self, old: str, new: str, file: str = "netctl.yaml", lock: bool = True) -> None:
+        """Change one place of the manifest, and the lock file with it."""
+        path = self.folder / file
+        text = path.read_text()
+        assert text.count(old) == 1, f"{file} has {text.count(old)} times {old!r}"
+        path.write_text(text.replace(old, new))
+        if lock:
+            self.lock()
+
+    def lock(self) -> None:
+        """Write the lock file anew."""
+        done = netctl("lock", str(self.folder))
+        assert done.code == 0, done.err
+
+    @property
+    def cluster(self) -> Cluster:
+        """The manifest with its numbers."""
+        return load_cluster(self.folder, require_host_keys=False)[0]
+
+    def endpoint(self, key: str) -> Endpoint:
+        """An endpoint, by `namespace/name`."""
+        return self.cluster.endpoints[key]
+
+    # netctl.
+
+    def netctl(self, command: str, *words: str) -> Done:
+        """Run a command on the lab's hosts, in this process."""
+        lab = ("--lab",) if command in ON_HOSTS else ()
+        return netctl(command, str(self.folder), *lab, *words)
+
+    def plan(self, *words: str) -> Any:
+        """The plan as JSON values."""
+        done = self.netctl("plan", "--format", "json", *words)
+        assert done.code == 0, done.out + done.err
+        return done.json
+
+    def changes(self, *words: str) -> list[str]:
+        """The changes of the plan, as `alpha create route 10.42.2.0/24`."""
+        return spoken(self.plan(*words))
+
+    def apply(self, *words: str) -> Done:
+        """Make every host what the manifest says; it must succeed, and leave nothing to do."""
+        done = self.netctl("apply", "--yes", *words)
+        assert done.code == 0, done.out + done.err
+        return done
+
+    def settle(self) -> None:
+        """Apply, and prove that nothing is left."""
+        self.apply()
+        assert self.changes() == []
+
+    def destroy(self, *words: str) -> Done:
+        """Remove everything; it must succeed."""
+        done = self.netctl("destroy", "--yes", *words)
+        assert done.code == 0, done.out + done.err
+        return done
+
+    def passes(self) -> None:
+        """Prove by packets that every assertion of the manifest holds."""
+        done = self.netctl("test", "--live")
+        assert done.code == 0, done.out + done.err
+
+    # The hosts.
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names of the hosts."""
+        return sorted(self.cluster.hosts)
+
+    def run(self, place: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A command on a host, in the world, or (`namespace/name`) where an endpoint lives."""
+        host, netns = entry.endpoint(self.cluster, place) if "/" in place else (place, "")
+        return entry.run(self.folder, host, words, netns=netns, stdin=stdin, timeout=60)
+
+    def on(self, place: str, script: str) -> str:
+        """What a shell script prints there; it must succeed."""
+        done = self.run(place, "bash", "-ec", script)
+        assert done.returncode == 0, f"{place}: {script}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    # (The hosts' own python3: where this process has its own from may not be there.)
+    def python(self, place: str, code: str, *words: str) -> str:
+        """What a Python program with netctl's own modules at hand prints there; it must succeed."""
+        done = self.run(place, "env", f"PYTHONPATH={ROOT}", "python3", "-Bc", code, *words)
+        assert done.returncode == 0, f"{place}: {code}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self, place: str, *words: str) -> subprocess.Popen[str]:
+        """A command that goes on there, its streams connected with ours."""
+        host, netns = entry.endpoint(self.cluster, place) if "/" in place else (place, "")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        line = entry.command(record.find(self.folder), host, words, netns)
+        return subprocess.Popen(line, env=entry.environment(), text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+    def disk(self, host: str) -> Path:
+        """What a host has written to its disk, seen from here."""
+        lab = record.find(self.folder)
+        return Path(f"/proc/{lab.anchor()}/root{lab.home}/{host}/root-layers/upper")
+
+    # The lab.
+
+    def boot(self) -> None:
+        """Boot what is off."""
+        power.up(self.folder, self.cluster)
+
+    def down(self) -> None:
+        """Remove the lab."""
+        power.down(self.folder)
+
+
+def netctl(*words: str) -> Done:
+    """Run netctl in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def spoken(plan: Any) -> list[str]:
+    """The changes of a plan in JSON, a line each."""
+    return [f"{item['host']} {' '.join(item['actions'])} {item['kind']} {item['address']}" for item in plan["changes"]]
