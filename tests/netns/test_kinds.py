@@ -237,6 +237,15 @@ def test_destroy_leaves_nothing(town: Town) -> None:
     assert not (town.folder / "netctl").exists()
 
 
+def test_undo_puts_settings_back_also_those_the_kernel_changed_by_itself(town: Town) -> None:
+    conf = "net.ipv{}.conf.eth0.forwarding=1"
+    town.run(f"sysctl -qw {conf.format(4)} net.ipv4.conf.all.accept_redirects=0 {conf.format(6)}")
+    before = snapshot(town)["settings"]
+    made = apply(town.kernel, two_endpoints(town))
+    carry_out(town.kernel, tuple(change.undo() for change in reversed(made.changes)))
+    assert snapshot(town)["settings"] == before
+
+
 def test_destroy_does_not_change_what_was_on_before(town: Town) -> None:
     town.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.eth0.accept_ra=2")
     before = snapshot(town)
