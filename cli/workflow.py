@@ -36,7 +36,7 @@ def validate(folder: Path, lab: bool = False) -> tuple[Cluster, tuple[Problem, .
     return cluster, tuple(warnings)
 
 
-def observe(fleet: Fleet, cluster: Cluster) -> Rows:
+def observe(fleet: Fleet, cluster: Cluster, hosts: Sequence[str] | None = None) -> Rows:
     """What each host says of itself."""
 
     def ask(session: Session) -> Observation:
@@ -44,8 +44,8 @@ def observe(fleet: Fleet, cluster: Cluster) -> Rows:
             session, scope(cluster, session.name), KINDS, lambda facts: bulk(cluster, session.name, facts)
         )
 
-    with progress.counting(len(fleet.hosts), "hosts observed") as finished:
-        return fleet.each(ask, finished=finished)
+    with progress.counting(len(fleet.hosts if hosts is None else hosts), "hosts observed") as finished:
+        return fleet.each(ask, hosts, finished)
 
 
 def bulk(cluster: Cluster, host: str, facts: Facts) -> requests.Expected:
@@ -126,29 +126,39 @@ def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
             rows = fleet.each(make, [host for host in phase.changes if host not in failed], finished)
         failed |= {host: row.error for host, row in rows.items() if row.error is not None}
         after |= {host: row.value for host, row in rows.items() if row.value is not None}
-    hosts = (verify(host, after.get(host.host), failed.get(host.host), job) for host in job.plan.hosts)
-    return Result(job.cluster.name, tuple(hosts), interrupt.requested)
+    half_done = [host for host, error in failed.items() if outcome_of(error) == "failed"]
+    seen = observe(fleet, job.cluster, half_done) if half_done else NOT_ASKED
+    after |= {host: row.value for host, row in seen.items() if row.value is not None}
+    cut = interrupt.requested
+    hosts = (verify(host, after.get(host.host), failed.get(host.host), job, cut) for host in job.plan.hosts)
+    return Result(job.cluster.name, tuple(hosts), cut)
 
 
-def verify(planned: HostPlan, after: Observation | None, error: NetctlError | None, job: Job) -> HostResult:
+def verify(
+    planned: HostPlan, after: Observation | None, error: NetctlError | None, job: Job, interrupted: bool = False
+) -> HostResult:
     """What came of one host: of its plan nothing may be left."""
     host = planned.host
-    if error is not None:
-        return HostResult(host, _outcome(error), (), planned.changes, error.problems, error.exit_code)
     if not planned.applicable:
         outcome = "unreachable" if planned.exit_code == exits.UNREACHABLE else "refused"
         return HostResult(host, outcome, (), planned.changes, planned.problems, planned.exit_code or exits.HOSTS_FAILED)
-    if after is None:
-        return HostResult(host, "not begun" if planned.changes else "unchanged", (), planned.changes)
-    left = job.compare(host, after).changes
+    left = planned.changes if after is None else job.compare(host, after).changes
     still = {(change.kind, change.address) for change in left}
     done = tuple(change for change in planned.changes if (change.kind, change.address) not in still)
+    if error is not None:
+        outcome = outcome_of(error) if after is None else "failed"
+        return HostResult(host, outcome, done, left, error.problems, error.exit_code)
+    if after is None:
+        return HostResult(host, "not begun" if planned.changes else "unchanged", done, left)
+    if left and interrupted:
+        return HostResult(host, "interrupted", done, left)
     if left:
         return HostResult(host, "failed", done, left, (_left(host, left),), exits.HOSTS_FAILED)
     return HostResult(host, "applied" if planned.changes else "unchanged", done)
 
 
-def _outcome(error: NetctlError) -> str:
+def outcome_of(error: NetctlError) -> str:
+    """In a word what an error means for a host: one that could not be reached or that refused was not changed."""
     if isinstance(error, Unreachable):
         return "unreachable"
     return "refused" if isinstance(error, (Stale, LockHeld)) else "failed"

@@ -8,7 +8,7 @@ from cli.render.page import BAD, CARE, GOOD, STRONG, Line, line
 from cli.result import HostResult, Result
 from state.change import summary
 
-STYLES = {"applied": GOOD, "unchanged": "", "not begun": CARE}
+STYLES = {"applied": GOOD, "unchanged": "", "not begun": CARE, "interrupted": CARE}
 
 
 def lines(result: Result, name: str = "Apply") -> list[Line]:
@@ -17,15 +17,19 @@ def lines(result: Result, name: str = "Apply") -> list[Line]:
 
 
 def _host(host: HostResult) -> Line:
-    planned = len(host.done) + len(host.left)
+    made, left = _count(len(host.done), "change"), _count(len(host.left), "change")
+    because = f" ({host.problems[0].summary})" if host.problems else ""
     tail = {
-        "applied": f"{len(host.done)} changes made",
-        "failed": f"{len(host.left)} of {planned} changes are not there" if host.done else "see below what was made",
-        "refused": f"nothing was changed ({host.problems[0].summary})" if host.problems else "nothing was changed",
-        "unreachable": f"nothing was changed ({host.problems[0].summary})" if host.problems else "nothing was changed",
-        "not begun": f"nothing was changed ({len(host.left)} changes are left)",
-    }[host.outcome]
+        "applied": f"{made} made",
+        "failed": f"{made} made, {len(host.left)} left{because}",
+        "interrupted": f"{made} made, {len(host.left)} left",
+        "not begun": f"nothing was changed, {left} left",
+    }.get(host.outcome, f"nothing was changed{because}")
     return line((host.host, STRONG), ": ", (host.outcome, STYLES.get(host.outcome, BAD)), f", {tail}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _closing(result: Result, name: str) -> Iterator[Line]:

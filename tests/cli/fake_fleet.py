@@ -47,6 +47,7 @@ class FakeHost:
     error: HostError | None = None
     refuses: HostError | None = None
     forgets: str = ""
+    meanwhile: Callable[[], None] = lambda: None
     asked: list[str] = field(default_factory=list[str])
 
     def call(self, verb: str, body: Mapping[str, Any], deadline: float = 0.0) -> dict[str, Any]:
@@ -57,6 +58,7 @@ class FakeHost:
         if verb == "apply":
             if self.refuses is not None:
                 raise self.refuses
+            self.meanwhile()
             self._apply(body["changes"])
         return {"facts": wire.dump(self.facts), "observed": copy.deepcopy(self.found), "same": []}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,6 +175,20 @@ def test_json_is_all_there_is_on_standard_output(
         "gamma": "applied",
     }
     assert applied["summary"] == planned["summary"]
+
+
+def test_ctrl_c_ends_the_current_step_and_tells_what_was_done(
+    folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosts["alpha"].meanwhile = lambda: signal.raise_signal(signal.SIGINT)
+    assert main(["apply", str(folder), "--yes"]) == 130
+    shown = capsys.readouterr()
+    assert "Finishing the current step" in shown.err
+    assert re.search(r"^beta: not begun, nothing was changed, \d+ changes left$", shown.out, re.MULTILINE)
+    assert re.search(r"^Interrupted\. Resources: \d+ added", shown.out, re.MULTILINE)
+    hosts["alpha"].meanwhile = lambda: None
+    assert main(["apply", str(folder), "--yes"]) == 0
+    assert main(["plan", str(folder), "--detailed-exitcode"]) == 0
 
 
 class Terminal(io.StringIO):
