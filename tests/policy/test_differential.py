@@ -20,7 +20,7 @@ from tests.policy import generate, naive
 from tests.policy.clusters import Pod, cluster
 from tests.policy.hosts import document, tables
 
-EXAMPLES = int(os.environ.get("NETCTL_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("NETCTL_EXAMPLES", "80"))
 
 
 def ends(state: Cluster) -> Iterator[Party]:
