@@ -44,7 +44,7 @@ class Words:
     def outline(self, kind: str, address: str, value: Optional[object]) -> Mapping[str, Shown]:
         """The fields that tell something: not what is usual, and not what the address says already."""
         fields = self.fields(value)
-        if len(fields) < 2 or not _is_record(value):
+        if "" in fields or not _is_record(value):
             return {} if fields.get("") in ("true", "false") else fields
         said = set(address.split())
         known = {field.name: field.default for field in dataclasses.fields(value)}
@@ -73,6 +73,11 @@ class Words:
         labels = self._cluster.identities.get(number, ()) if self._cluster is not None else ()
         return labels_text(labels) or str(number)
 
+    @cached_property
+    def _hosts(self) -> Mapping[int, str]:
+        hosts = self._cluster.hosts.values() if self._cluster is not None else ()
+        return {host.number: host.name for host in hosts}
+
     def _shown(self, name: str, value: Any) -> Shown:
         if isinstance(value, (tuple, list, frozenset)):
             given = cast(Sequence[Any], value)
@@ -92,6 +97,8 @@ class Words:
             return str(value).lower()
         if isinstance(value, int) and name == "identity":
             return self.identity(value)
+        if isinstance(value, int) and name == "host":
+            return self._hosts.get(value, str(value))
         if isinstance(value, enum.Enum):
             return value.name.lower()
         if isinstance(value, bytes):
