@@ -145,12 +145,14 @@ def drop_filter(ifindex: int, direction: str) -> None:
 
 def has_filters(ifindex: int) -> bool:
     """Whether anybody has a filter on the device's clsact qdisc."""
-    found: list[bytes] = []
     connection = netlink.Socket()
     try:
-        for parent in _PARENTS.values():
-            body = _TC_MESSAGE.pack(0, ifindex, 0, parent, 0)
-            connection.dump(_GET_FILTER, body, found.append, found.clear)
+        return any(_filters(connection, ifindex, parent) for parent in _PARENTS.values())
     finally:
         connection.close()
-    return bool(found)
+
+
+def _filters(connection: netlink.Socket, ifindex: int, parent: int) -> list[bytes]:
+    found: list[bytes] = []
+    connection.dump(_GET_FILTER, _TC_MESSAGE.pack(0, ifindex, 0, parent, 0), found.append, found.clear)
+    return found

@@ -1,4 +1,4 @@
-"""A host on the real kernel with its own BPF file system: a namespace with an uplink, removed with all that was made."""
+"""A host on the real kernel with its own BPF file system: a namespace with an uplink, removed with all in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from bpf import maps
+from bpf.generation import TABLES, WORD
+from bpf.layout import LAYOUT
+from bpf.libbpf import call
 from bpf.port import LinuxBpf
+from state.change import Change, diff
 from state.cluster import Cluster, Endpoint, Host
 from state.facts import Facts
 from state.host.apply import steps
@@ -67,7 +72,7 @@ class Town:
         """What is to be done, a line each."""
         return [f"{change.action.value} {change.kind} {change.address}" for change in self._changes()]
 
-    def _changes(self) -> tuple:  # type: ignore[type-arg]
+    def _changes(self) -> tuple[Change, ...]:
         looked = scope(self.cluster, "alpha")
         found = {kind.name: kind.observe(self.kernel, looked) for kind in KINDS}
         made = for_host(KINDS, self.cluster, "alpha", Observation(self.facts(), found))
@@ -84,8 +89,6 @@ class Town:
     def destroy(self) -> None:
         """Delete all that is netctl's."""
         looked = scope(self.cluster, "alpha")
-        from state.change import diff
-
         changes = [
             change
             for kind in KINDS
@@ -105,11 +108,6 @@ class Town:
 
     def tables(self) -> dict[str, int]:
         """The ids of the tables in the active slot."""
-        from bpf import maps
-        from bpf.generation import TABLES, WORD
-        from bpf.layout import LAYOUT
-        from bpf.libbpf import call
-
         folder = self.root / "netctl" / LAYOUT
         fds = {name: call("open", "bpf_obj_get", str(folder / name).encode()) for name in (WORD, *TABLES)}
         try:
@@ -121,18 +119,13 @@ class Town:
 
 
 def _id(path: Path) -> int:
-    from bpf.libbpf import call
-
     fd = call("open", "bpf_obj_get", str(path).encode())
     try:
         text = Path(f"/proc/self/fdinfo/{fd}").read_text()
     finally:
         os.close(fd)
-    found = re.search(r"^(?:map|prog|link)_id:\s*(\d+)$", text, re.MULTILINE)
-    link = re.search(r"^link_id:\s*(\d+)$", text, re.MULTILINE)
-    chosen = link or found
-    assert chosen is not None
-    return int(chosen[1])
+    found = {kind: int(number) for kind, number in re.findall(r"^(map|prog|link)_id:\s*(\d+)$", text, re.MULTILINE)}
+    return found["link"] if "link" in found else next(iter(found.values()))
 
 
 def _host(name: str, number: int) -> Host:
@@ -152,7 +145,7 @@ def _endpoint(own: Host, number: int, netns: str) -> Endpoint:
 
 
 @pytest.fixture
-def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def town(tmp_path: Path) -> Iterator[Town]:
     """A host with an uplink, nothing of netctl's on it, and no BPF file system mounted for it."""
     if os.geteuid():
         pytest.skip("needs root")
@@ -166,16 +159,16 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     made = Town(prefix, home, LinuxKernel(home, str(tmp_path / "netctl"), bpf), bpf, root)
     try:
         made.run(
-            f"ip link set lo up; ip link add {UPLINK} type veth peer name eth0 netns {far}; ip -n {far} link set eth0 up;"
+            f"ip link set lo up; ip link add {UPLINK} type veth peer name eth0 netns {far};"
+            f"ip -n {far} link set eth0 up;"
             f"ip link set {UPLINK} up; ip address add 203.0.113.11/24 dev {UPLINK};"
             f"ip address add 2001:db8::b/64 nodad dev {UPLINK}"
         )
         yield made
     finally:
         subprocess.run(["umount", "-q", str(root)], check=False)
-        for name in os.listdir("/run/netns"):
-            if name.startswith(prefix):
-                subprocess.run(["ip", "netns", "delete", name], check=False)
+        for path in Path("/run/netns").glob(f"{prefix}*"):
+            subprocess.run(["ip", "netns", "delete", path.name], check=False)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _RETURN_NEXT = struct.pack("<BBhi", 0xB7, 0, 0, -1) + struct.pack("<BBhi", 0x95,
 
 
 @contextmanager
-def program(name: str) -> Iterator[int]:
+def program(name: str) -> Generator[int, None, None]:
     """A loaded program that lets every packet go on."""
     load = library().bpf_prog_load
     load.argtypes = [
@@ -34,7 +34,7 @@ def program(name: str) -> Iterator[int]:
 
 
 @contextmanager
-def pinned(path: Path) -> Iterator[int]:
+def pinned(path: Path) -> Generator[int, None, None]:
     """What is pinned at `path`."""
     fd = call("open", "bpf_obj_get", str(path).encode())
     try:
