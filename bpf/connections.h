@@ -62,6 +62,11 @@ static __always_inline bool from_initiator(const struct recalled *r)
 	return !!(r->flags & JUDGED_OWN) == r->from_owner;
 }
 
+static __always_inline bool is_direct(const struct recalled *r)
+{
+	return r->flags & JUDGED_DIRECT && !from_initiator(r);
+}
+
 static __always_inline enum memory recall(const struct packet *p, __u32 owner, bool from_owner, struct recalled *r)
 {
 	void *table = bpf_map_lookup_elem(&connections, &owner);

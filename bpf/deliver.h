@@ -87,6 +87,24 @@ static __always_inline int set_tunnel(struct __sk_buff *skb, const struct packet
 	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), flags) ? NO_TUNNEL : 0;
 }
 
+/* By the uplink under its own address, where the host's routes lead, but past its stack: conntrack sees only one half of
+ * such a connection, for the other half is delivered by the uplink's program.
+ */
+static __always_inline int leave(struct __sk_buff *skb, const struct packet *p, int *action)
+{
+	const struct settings *host = host_settings();
+	int refused;
+
+	if (!host || !host->uplink)
+		return NO_UPLINK;
+	refused = hop(skb, p);
+	if (refused)
+		return refused;
+	set_mark(skb, MARK_DIRECT);
+	*action = bpf_redirect_neigh(host->uplink, NULL, 0, 0);
+	return 0;
+}
+
 static __always_inline int encapsulate(struct __sk_buff *skb, const struct packet *p, int *action)
 {
 	const struct settings *host = host_settings();

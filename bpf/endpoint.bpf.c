@@ -63,12 +63,7 @@ APART int check_destination(struct packet *p)
 	if (resolve(p, &p->source, &p->from) != KNOWN || p->from.endpoint != p->endpoint)
 		return UNKNOWN_SOURCE;
 	known = resolve(p, &p->destination, &p->to);
-	if (known == KNOWN_NOBODY)
-		return NO_SUCH_ENDPOINT;
-	/* a host's router address is reached through the tunnel, its other addresses by the underlay */
-	if (p->to.identity == IDENTITY_REMOTE_NODE && !in_ranges(p, &p->destination))
-		p->to.host = 0;
-	return 0;
+	return known == KNOWN_NOBODY ? NO_SUCH_ENDPOINT : 0;
 }
 
 static __always_inline int send_on(struct __sk_buff *skb, struct packet *p, int reason)
@@ -79,8 +74,8 @@ static __always_inline int send_on(struct __sk_buff *skb, struct packet *p, int 
 		refused = deliver(skb, p, p->to.endpoint, &action);
 	else if (network_mode == MODE_OVERLAY && p->to.host)
 		refused = encapsulate(skb, p, &action);
-	else if (p->is_reply)
-		set_mark(skb, MARK_DIRECT);
+	else if (p->is_direct || p->to.host)
+		refused = leave(skb, p, &action);
 	if (refused)
 		return drop(p, refused, DIRECTION_EGRESS);
 	if (starts_fragments(p))
@@ -172,7 +167,7 @@ SEC("tc") int from_endpoint(struct __sk_buff *skb)
 	reason = established(&p, &r);
 	if (reason != PASSED_ESTABLISHED)
 		return TC_ACT_SHOT;
-	p.is_reply = !from_initiator(&r);
+	p.is_direct = is_direct(&r);
 	return send_on(skb, &p, reason);
 }
 

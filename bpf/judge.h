@@ -81,7 +81,7 @@ static __always_inline int remember_new(struct packet *p, struct recalled *r)
 
 	connection_key(p, from_owner, &r->key);
 	r->from_owner = from_owner;
-	r->flags = JUDGED_ALLOW | (from_owner ? JUDGED_OWN : 0);
+	r->flags = JUDGED_ALLOW | (from_owner ? JUDGED_OWN : p->point == POINT_FROM_UPLINK ? JUDGED_DIRECT : 0);
 	r->peer = from_owner ? p->to : p->from;
 	r->own_identity = from_owner ? p->from.identity : p->to.identity;
 	return remember(p, owner, r) ? NO_TABLES : 0;
@@ -91,7 +91,7 @@ static __always_inline void remember_change(struct packet *p, struct recalled *r
 {
 	bool allowed = d->reason < DENIED_BY_RULE;
 
-	r->flags = (r->flags & JUDGED_OWN) | (allowed ? JUDGED_ALLOW : 0);
+	r->flags = (r->flags & ~JUDGED_ALLOW) | (allowed ? JUDGED_ALLOW : 0);
 	r->peer = r->from_owner ? p->to : p->from;
 	r->own_identity = r->from_owner ? p->from.identity : p->to.identity;
 	r->entry->rule = d->rule;
@@ -141,7 +141,7 @@ APART int judge(struct packet *p)
 		struct peer *other = r.from_owner ? &p->to : &p->from;
 
 		forward = from_initiator(&r);
-		p->is_reply = !forward;
+		p->is_direct = is_direct(&r);
 		/* generated here when it was opened, whatever address it came from */
 		if (r.peer.identity == IDENTITY_HOST && !(r.flags & JUDGED_OWN))
 			other->identity = IDENTITY_HOST;

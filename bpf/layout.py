@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-LAYOUT = "418a6e676107"
+LAYOUT = "643b6b3cf030"
 """The digest of all below: part of the pin path."""
 
 
@@ -76,6 +76,7 @@ class JudgedFlags(enum.IntEnum):
 
     JUDGED_ALLOW = 1
     JUDGED_OWN = 2
+    JUDGED_DIRECT = 4
 
 
 class Mode(enum.IntEnum):
@@ -163,6 +164,7 @@ class Reason(enum.IntEnum):
     NOT_MASQUERADED = 48
     NO_TABLES = 56
     NO_TUNNEL = 57
+    NO_UPLINK = 58
     REASONS = 64
 
 

@@ -24,7 +24,7 @@
  */
 #define MARK_MASK 0x0f00
 #define MARK_JUDGED 0x0100 /* a program sent it to this device: the device's own egress program lets it pass */
-#define MARK_DIRECT 0x0200 /* a reply to who reached the endpoint by its own address: not to be masqueraded */
+#define MARK_DIRECT 0x0200 /* a reply to who reached the endpoint by its own address: may leave under it */
 
 /* A function that the verifier reads once, alone, instead of on every path that leads to it: without this, paths multiply
  * beyond its limit. Its arguments are memory that may be NULL; it cannot take a ctx, which needs the kernel's own BTF.
@@ -59,7 +59,7 @@ struct packet {
 	__u8 tcp_flags;
 	__u8 kind;
 	__u8 is_ipv6;
-	__u8 is_reply; /* against the direction in which the connection was opened */
+	__u8 is_direct; /* a reply in a connection that was opened from the uplink */
 	__u8 point;
 	__u8 hop_limit;
 };

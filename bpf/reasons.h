@@ -50,6 +50,7 @@ enum reason {
 	/* this host */
 	NO_TABLES = 56,
 	NO_TUNNEL = 57, /* the other host's tunnel end is not known, or its key was refused */
+	NO_UPLINK = 58,
 
 	REASONS = 64,
 };

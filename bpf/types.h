@@ -123,7 +123,8 @@ struct connection_key {
 
 enum judged_flags {
 	JUDGED_ALLOW = 1,
-	JUDGED_OWN = 2, /* the table's owner is the initiator */
+	JUDGED_OWN = 2,	   /* the table's owner is the initiator */
+	JUDGED_DIRECT = 4, /* opened from the uplink, by the owner's own address: replies leave the same way */
 };
 
 enum tcp_state {

@@ -13,6 +13,7 @@ from tests.bpf.world import DB_ID, DB_MAC, FAR, HOST_MAC, IPV4, IPV6, WEB_ID, WE
 OTHER_DEVICE = 9
 """Stands for a device that a forwarded packet came in by."""
 NUMBERS = {"web": WEB_ID, "db": DB_ID}
+MARKS = {"tunnel": 0x100, "uplink": 0x200}
 MACS = {"web": WEB_MAC, "db": DB_MAC}
 Packet = Callable[[Family], Union[Ip, bytes]]
 
@@ -22,7 +23,7 @@ class Step:
     """One packet.
 
     `at` is where it is seen: an endpoint's name (it sends), `to NAME` (its host's stack sends to it), `overlay`,
-    `to overlay`, `uplink`, `to uplink`. `then` is `stack`, `drop`, `tunnel`, or the endpoint that gets it. `host` and
+    `to overlay`, `uplink`, `to uplink`. `then` is `stack`, `drop`, `tunnel`, `uplink`, or the endpoint that gets it. `host` and
     `identity` are what the tunnel says of a packet at `overlay`.
     """
 
@@ -135,7 +136,7 @@ def _check_step(where: str, outcome: Outcome, step: Step, family: Family, rules:
             assert event.endpoint == NUMBERS[step.policy.partition("_")[0]], where
     else:
         assert not [event for event in outcome.events if event.type == "drop"], where
-        assert outcome.mark & 0xF00 == (0x100 if step.then == "tunnel" else step.out_mark), where
+        assert outcome.mark & 0xF00 == MARKS.get(step.then, step.out_mark), where
         assert outcome.mark & ~0xF00 == step.mark & ~0xF00, where
         if step.why:
             assert outcome.counted == ((step.why, direction),), where

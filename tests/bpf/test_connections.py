@@ -80,17 +80,24 @@ ROWS = (
         Step("uplink", lambda f: other(f, "world", "web", REPLY), "web", "passed established"),
         Step("to web", lambda f: other(f, "world", "web", REPLY), "stack", "passed established", forwarded=True),
     ), rules=CLOSED),
-    Row("a reply to the world that came by the endpoint's own address is not to be masqueraded", (
+    Row("a reply to the world that came by the uplink goes by the uplink", (
         Step("uplink", lambda f: other(f, "world", "web"), "web", "passed new"),
-        Step("web", lambda f: web(f, "world", REPLY), "stack", "passed established", out_mark=0x200),
+        Step("web", lambda f: web(f, "world", REPLY), "uplink", "passed established"),
         Change(Rules(db_ingress=())),
-        Step("web", lambda f: web(f, "world", REPLY), "stack", "passed again", out_mark=0x200),
+        Step("web", lambda f: web(f, "world", REPLY), "uplink", "passed again"),
+        Step("uplink", lambda f: other(f, "world", "web", DATA), "web", "passed established"),
+        Step("web", lambda f: web(f, "world", REPLY), "uplink", "passed established"),
+        Step("web", lambda f: web(f, "world"), "stack", "passed new"),
+    )),
+    Row("a reply to the world that came by the host's stack goes by the stack", (
+        Step("to web", lambda f: other(f, "world", "web"), "stack", "passed new", forwarded=True),
+        Step("web", lambda f: web(f, "world", REPLY), "stack", "passed established"),
     )),
     Row("a reply of the host to its endpoint passes, and the endpoint's to its host", (
         Step("web", lambda f: web(f, "host"), "stack", "passed new"),
         Step("to web", lambda f: other(f, "host", "web", REPLY), "stack", "passed established"),
         Step("to db", lambda f: other(f, "host", "db"), "stack", "passed new"),
-        Step("db", lambda f: db(f, "host", REPLY), "stack", "passed established", out_mark=0x200),
+        Step("db", lambda f: db(f, "host", REPLY), "stack", "passed established"),
     ), rules=Rules(web_ingress=(), web_egress=((HOST, TCP, 80, 80, True, 5),), db_egress=(), db_ingress=())),
     Row("UDP and SCTP and echo have replies too", (
         Step("web", lambda f: web(f, "db", dgram(), UDP), "db", "passed new"),
@@ -155,7 +162,7 @@ ROWS = (
     Row("what the host opened stays the host's after a change", (
         Step("to db", lambda f: other(f, "world", "db"), "stack", "passed new"),
         Change(Rules(db_ingress=(), db_egress=(), web_ingress=())),
-        Step("db", lambda f: db(f, "world", REPLY), "stack", "passed again", out_mark=0x200),
+        Step("db", lambda f: db(f, "world", REPLY), "stack", "passed again"),
     ), rules=Rules(db_ingress=(), db_egress=())),
     Row("a TCP packet without an entry is judged as new, SYN or not", (
         Step("web", lambda f: web(f, "db", DATA), "db", "passed new"),

@@ -54,6 +54,7 @@ ROWS = (
         Step("web", lambda f: web(f, "far", tcp(1000, 80, ACK)), "tunnel", "passed established"),
     )),
     Row("no tunnel device", (Do(no_overlay), Step("web", lambda f: web(f, "far"), "drop", "no tunnel"))),
+    Row("no uplink", (Do(no_overlay), Step("web", lambda f: web(f, "far"), "drop", "no uplink")), native=True),
     Row("to an address in the ranges that nobody has", (
         Step("web", lambda f: web(f, "nobody"), "drop", "no such endpoint"),
         Step("uplink", lambda f: other(f, "world", "nobody"), "drop", "no such endpoint"),
@@ -63,21 +64,22 @@ ROWS = (
         Step("web", lambda f: web(f, "host"), "stack", "passed new"),
         Step("web", lambda f: web(f, "router"), "stack", "passed new"),
     )),
-    Row("another host's router by the tunnel, its other addresses by the underlay", (
+    Row("another host by the tunnel, whichever of its addresses", (
         Step("web", lambda f: web(f, "beta_router"), "tunnel", "passed new"),
-        Step("web", lambda f: web(f, "beta"), "stack", "passed new"),
-        Step("web", lambda f: web(f, "beta", tcp(1000, 80, ACK)), "stack", "passed established"),
+        Step("web", lambda f: web(f, "beta"), "tunnel", "passed new"),
+        Step("web", lambda f: web(f, "beta", tcp(1000, 80, ACK)), "tunnel", "passed established"),
     )),
     Row("what came by the tunnel from another host goes back by it", (
         Step("overlay", lambda f: other(f, "beta", "web"), "web", "passed new", identity=REMOTE),
         Step("web", lambda f: web(f, "beta", tcp(80, 1000, SYN | ACK)), "tunnel", "passed established"),
     )),
     Row("native mode has no tunnel", (
-        Step("web", lambda f: web(f, "far"), "stack", "passed new"),
+        Step("web", lambda f: web(f, "far"), "uplink", "passed new"),
         Step("uplink", lambda f: other(f, "far", "web", tcp(80, 1000, SYN | ACK)), "web", "passed established"),
-        Step("web", lambda f: web(f, "far", tcp(1000, 80, ACK)), "stack", "passed established"),
+        Step("web", lambda f: web(f, "far", tcp(1000, 80, ACK)), "uplink", "passed established"),
         Step("web", lambda f: web(f, "db"), "db", "passed new"),
-        Step("web", lambda f: web(f, "beta_router"), "stack", "passed new"),
+        Step("web", lambda f: web(f, "beta_router"), "uplink", "passed new"),
+        Step("web", lambda f: web(f, "world"), "stack", "passed new"),
     ), native=True),
     Row("the last hop is counted", (
         Step("web", lambda f: web(f, "db", ttl=2), "db", "passed new"),

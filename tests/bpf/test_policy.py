@@ -93,7 +93,7 @@ ROWS = (
         Step("web", lambda f: web(f, "router", tcp(1, 81)), "drop", "denied by default", policy="web_egress"),
     ), rules=Rules(web_egress=((HOST, TCP, 80, 80, True, 3),))),
     Row("an endpoint reaching another host obeys its egress policy", (
-        Step("web", lambda f: web(f, "beta"), "stack", "passed new", rule=3),
+        Step("web", lambda f: web(f, "beta"), "tunnel", "passed new", rule=3),
         Step("web", lambda f: web(f, "beta_router"), "tunnel", "passed new", rule=3),
         Step("web", lambda f: web(f, "host"), "drop", "denied by default", policy="web_egress"),
     ), rules=Rules(web_egress=((REMOTE, TCP, 80, 80, True, 3),))),
