@@ -27,7 +27,8 @@ from state.host.linux import LinuxKernel
 from state.kinds import KINDS
 from state.manifest import Network, Ranges, Ssh, Underlay
 from state.plan import Observation, for_host, scope
-from state.policy.compiler import Compiled, compile_policies
+from state.policy import compiler
+from state.policy.compiler import Compiled
 from state.problem import Source
 
 UPLINK = "eth0"
@@ -176,9 +177,10 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, Compiled]:
     """Policies for alpha in place of what the documents say, once `alpha` is set in it."""
     given: dict[str, Compiled] = {}
 
-    def either(cluster: Cluster, host: str) -> Compiled:
-        return given[host] if host in given else compile_policies(cluster, host)
+    really = compiler.compile_policies
 
-    for kind in ("block", "policy"):
-        monkeypatch.setattr(f"state.kinds.{kind}.compile_policies", either)
+    def either(cluster: Cluster, host: str) -> Compiled:
+        return given[host] if host in given else really(cluster, host)
+
+    monkeypatch.setattr(compiler, "compile_policies", either)
     return given
