@@ -30,7 +30,10 @@ class Door:
 
 @dataclass(frozen=True)
 class Flow:
-    """Numbered packets from one door to another, each sent back by whom it reaches. `ports`: how many source ports."""
+    """Numbered packets from one door to another, each sent back by whom it reaches.
+
+    `ports`: how many source ports it cycles through. `next_hop`: where that is not the door's.
+    """
 
     name: str
     origin: str
@@ -41,11 +44,12 @@ class Flow:
     source_port: int
     port: int
     ports: int = 1
+    next_hop: str = ""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Packets that should have arrived and did not, or the reverse; `first` and `last` count from the window's begin."""
+    """Packets that should have arrived and did not, or the reverse; the window's packets count from 0."""
 
     flow: Flow
     what: str
@@ -70,7 +74,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Window:
-    """What the program saw in one window. `overrun`, `late`, `twice` and `astray` are 0, else the count is not exact."""
+    """What the program saw in one window."""
 
     seconds: float
     counts: Mapping[str, Counts]
@@ -105,7 +109,7 @@ class Stream:
         for flow in flows:
             ends = f"{names.index(flow.origin)} {names.index(flow.target)} {NUMBERS[flow.protocol]}"
             what = f"{flow.source} {flow.destination} {flow.source_port} {flow.port} {flow.ports}"
-            lines.append(f"flow {ends} {what} {doors[flow.origin].mac} {doors[flow.origin].next_hop}")
+            lines.append(f"flow {ends} {what} {doors[flow.origin].mac} {flow.next_hop or doors[flow.origin].next_hop}")
         configuration = program.with_suffix(".conf")
         configuration.write_text("\n".join([*lines, ""]))
         cpu = str(max(os.sched_getaffinity(0)))

@@ -1,0 +1,267 @@
+"""A fleet's manifests, one after the other: each differs from the one before by what a person might change in one go.
+
+The walk is drawn once from a fixed seed, so that it is data: the same two hundred changes on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+SEED = 20261122
+Labels = Mapping[str, str]
+Document = Mapping[str, Any]
+
+HOSTS = {"alpha": ("203.0.113.11", "2001:db8::11"), "beta": ("203.0.113.12", "2001:db8::12")}
+HOME = {"web-1": "alpha", "db-1": "alpha", "aux-1": "alpha", "web-2": "beta", "db-2": "beta", "aux-2": "beta"}
+FENCES = {"fence-1": "alpha", "fence-2": "beta"}
+WORLD = ("203.0.113.200", "203.0.113.250", "198.51.100.20", "2001:db8:fa::20")
+APPS = ("web", "db", "aux")
+TIERS = ("front", "back")
+RELEASES = tuple(f"r{number}" for number in range(1, 9))
+
+SELECTORS: tuple[Document, ...] = (
+    {},
+    *({"matchLabels": {"app": app}} for app in APPS),
+    *({"matchLabels": {"tier": tier}} for tier in TIERS),
+    {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["back"]}]},
+    {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "db"]}]},
+    {"matchExpressions": [{"key": "release", "operator": "Exists"}]},
+)
+PORTS: tuple[Document | None, ...] = (
+    None,
+    {"ports": [{"port": "7001", "protocol": "TCP"}, {"port": "7001", "protocol": "UDP"}]},
+    {"ports": [{"port": "7001", "endPort": 7002, "protocol": "ANY"}]},
+    {"ports": [{"port": "7002", "protocol": "UDP"}, {"port": "7003", "protocol": "TCP"}]},
+    {"ports": [{"port": "7000", "endPort": 7300, "protocol": "TCP"}]},
+    {"ports": [{"port": "7003", "protocol": "UDP"}]},
+)
+BLOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("203.0.113.0/24", ()),
+    ("203.0.113.192/26", ()),
+    ("203.0.113.192/26", ("203.0.113.240/28",)),
+    ("203.0.113.128/25", ("203.0.113.200/29",)),
+    ("203.0.113.250/32", ()),
+    ("198.51.100.0/24", ()),
+    ("198.51.100.16/28", ()),
+    ("0.0.0.0/0", ("203.0.113.0/24",)),
+    ("2001:db8:fa::/48", ()),
+    ("2001:db8:fa::/64", ("2001:db8:fa::10/124",)),
+    ("::/0", ()),
+)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A manifest: labels of endpoints, and policies by name; `told` is what has changed since the one before."""
+
+    labels: Mapping[str, Labels]
+    policies: Mapping[str, Document]
+    told: str = ""
+
+    def files(self) -> dict[str, str]:
+        """The manifest's files, by name. YAML reads JSON."""
+        endpoints = {
+            name: {"host": host, "namespace": "shop", "labels": dict(self.labels[name]), "attach": {"netns": name}}
+            for name, host in HOME.items()
+        } | {
+            name: {"host": host, "namespace": "fence", "labels": {}, "attach": {"netns": name}}
+            for name, host in FENCES.items()
+        }
+        main = {
+            "cluster": {"name": "gap", "id": 1},
+            "network": {"mode": "overlay"},
+            "ranges": {"endpoints": {"ipv4": "10.42.0.0/16", "ipv6": "fd42::/48"}},
+            "hosts": {
+                name: {"address": ipv4, "underlay": {"ipv4": ipv4, "ipv6": ipv6}}
+                for name, (ipv4, ipv6) in HOSTS.items()
+            },
+            "namespaces": {"shop": {}, "fence": {}},
+            "endpoints": endpoints,
+            "assertions": [
+                {"from": address, "to": "fence/fence-1", "port": "7/UDP", "expect": "allow"} for address in WORLD
+            ],
+        }
+        return {
+            "netctl.yaml": json.dumps(main, indent=1),
+            "policies.yaml": "".join(
+                f"---\n{json.dumps(policy, indent=1)}\n" for _, policy in sorted(self.policies.items())
+            ),
+        }
+
+
+def walk(length: int, seed: int = SEED) -> list[Story]:
+    """The first manifest and `length` that follow, each another one than the one before."""
+    draw = random.Random(seed)
+    found = [first()]
+    while len(found) <= length:
+        told, change = draw.choice(CHANGES)
+        story = change(found[-1], draw)
+        if (story.labels, story.policies) != (found[-1].labels, found[-1].policies):
+            found.append(replace(story, told=told))
+    return found
+
+
+def first() -> Story:
+    """Where the walk begins: everybody is isolated, and web and db talk."""
+    labels = {name: {"app": name[:-2], "tier": TIERS[name.startswith("db")]} for name in HOME}
+    policies = dict(_allow(app, 1, "ingress", {"matchLabels": {"app": peer}}, None) for app, peer in _TALK.items())
+    return Story(labels, policies)
+
+
+_TALK = {"web": "db", "db": "web", "aux": "web"}
+
+
+def _policy(name: str, app: str, **sections: Any) -> tuple[str, Document]:
+    selector = {"matchLabels": {"app": app}} if app else {}
+    return name, {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"endpointSelector": selector, **sections},
+    }
+
+
+def _allow(
+    app: str, number: int, direction: str, peer: Document, ports: Document | None, word: str = "allow"
+) -> tuple[str, Document]:
+    ends = "fromEndpoints" if direction == "ingress" else "toEndpoints"
+    rule = {ends: [peer], **({"toPorts": [ports]} if ports else {})}
+    section = direction if word == "allow" else f"{direction}Deny"
+    return _policy(f"{word}-{direction}-{app}-{number}", app, **{section: [rule]})
+
+
+def _put(story: Story, *entries: tuple[str, Document]) -> Story:
+    return replace(story, policies={**story.policies, **dict(entries)})
+
+
+def _without(story: Story, name: str) -> Story:
+    return replace(story, policies={key: value for key, value in story.policies.items() if key != name})
+
+
+def _new_allow(story: Story, draw: random.Random) -> Story:
+    direction = draw.choice(("ingress", "ingress", "egress"))
+    return _put(
+        story, _allow(draw.choice(APPS), draw.randint(1, 3), direction, draw.choice(SELECTORS), draw.choice(PORTS))
+    )
+
+
+def _deny(story: Story, draw: random.Random) -> Story:
+    peer, ports = draw.choice(SELECTORS[1:]), draw.choice(PORTS[1:])
+    return _put(story, _allow(draw.choice(APPS), 1, draw.choice(("ingress", "egress")), peer, ports, "deny"))
+
+
+def _remove(story: Story, draw: random.Random) -> Story:
+    named = [name for name in sorted(story.policies) if not name.endswith("-1") or name.startswith("deny")]
+    return _without(story, draw.choice(named)) if named else story
+
+
+def _remove_any(story: Story, draw: random.Random) -> Story:
+    return _without(story, draw.choice(sorted(story.policies))) if story.policies else story
+
+
+def _one_for_another(story: Story, draw: random.Random) -> Story:
+    """An allow goes, and another comes in the same change that says the same of those who are there: by another label."""
+    named = [name for name in sorted(story.policies) if name.startswith("allow-ingress")]
+    if not named:
+        return story
+    gone = draw.choice(named)
+    _, direction, app, number = gone.split("-")
+    rule = story.policies[gone]["spec"][direction][0]
+    apps = (rule["fromEndpoints"][0].get("matchLabels") or {}).get("app")
+    selector = (
+        {"matchExpressions": [{"key": "app", "operator": "In", "values": [apps]}]} if apps else draw.choice(SELECTORS)
+    )
+    ports = rule.get("toPorts", [None])[0]
+    return _put(_without(story, gone), _allow(app, int(number) % 3 + 1, direction, selector, ports))
+
+
+def _relabel(story: Story, draw: random.Random, key: str, values: tuple[str, ...]) -> Story:
+    name = draw.choice(sorted(HOME))
+    return replace(story, labels={**story.labels, name: {**story.labels[name], key: draw.choice(values)}})
+
+
+def _release(story: Story, draw: random.Random) -> Story:
+    return _relabel(story, draw, "release", RELEASES)
+
+
+def _release_all(story: Story, draw: random.Random) -> Story:
+    release, app = draw.choice(RELEASES), draw.choice(APPS)
+    moved = {name: {**own, "release": release} for name, own in story.labels.items() if own["app"] == app}
+    return replace(story, labels={**story.labels, **moved})
+
+
+def _tier(story: Story, draw: random.Random) -> Story:
+    return _relabel(story, draw, "tier", TIERS)
+
+
+def _app(story: Story, draw: random.Random) -> Story:
+    return _relabel(story, draw, "app", APPS)
+
+
+def _blocks(draw: random.Random) -> list[Document]:
+    chosen = draw.sample(BLOCKS, draw.randint(1, 2))
+    return [{"cidr": cidr, **({"except": list(excepts)} if excepts else {})} for cidr, excepts in chosen]
+
+
+def _block_in(story: Story, draw: random.Random) -> Story:
+    app = draw.choice(("web", "db"))
+    return _put(story, _policy(f"block-ingress-{app}", app, ingress=[{"fromCIDRSet": _blocks(draw)}]))
+
+
+def _block_out(story: Story, draw: random.Random) -> Story:
+    """Egress to a block: and to the endpoints of the namespace, so that not everything else ends."""
+    rules = [{"toCIDRSet": _blocks(draw)}, {"toEndpoints": [{}]}]
+    return _put(story, _policy("block-egress-web", "web", egress=rules))
+
+
+def _ip_block(story: Story, draw: random.Random) -> Story:
+    """Kubernetes' blocks mean endpoints, too."""
+    cidr, excepts = draw.choice((("10.42.0.0/16", ()), ("203.0.113.0/24", ("203.0.113.248/29",)), ("fd42::/48", ())))
+    block = {"ipBlock": {"cidr": cidr, **({"except": list(excepts)} if excepts else {})}}
+    name = f"kube-{draw.choice(('web', 'aux'))}"
+    document = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app": name[5:]}},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {"from": [block], "ports": [{"port": 7001, "endPort": 7002, "protocol": draw.choice(("TCP", "UDP"))}]}
+            ],
+        },
+    }
+    return _put(story, (name, document))
+
+
+def _everybody(story: Story, draw: random.Random) -> Story:
+    """All endpoints of the namespace are isolated, or not any more."""
+    name, document = _policy("isolated", "", ingress=[{}])
+    return _without(story, name) if name in story.policies else _put(story, (name, document))
+
+
+Change = Callable[[Story, random.Random], Story]
+CHANGES: tuple[tuple[str, Change], ...] = (
+    ("an allow added or edited", _new_allow),
+    ("an allow added or edited", _new_allow),
+    ("a deny added or edited", _deny),
+    ("a policy removed", _remove),
+    ("a policy removed", _remove),
+    ("any policy removed", _remove_any),
+    ("one allow for another", _one_for_another),
+    ("one allow for another", _one_for_another),
+    ("a replica relabelled", _release),
+    ("a replica relabelled", _release),
+    ("all replicas relabelled", _release_all),
+    ("an endpoint moved to another tier", _tier),
+    ("an endpoint turned into another app", _app),
+    ("a block moved for ingress", _block_in),
+    ("a block moved for ingress", _block_in),
+    ("a block moved for egress", _block_out),
+    ("a Kubernetes block", _ip_block),
+    ("the namespace isolated, or not", _everybody),
+)
