@@ -14,8 +14,8 @@ class HostResult:
     """What came of one host's part.
 
     `outcome` is `applied`, `unchanged`, `failed` (perhaps half done), `refused` (nothing done: stale, locked, blocked),
-    `unreachable`, or, after Ctrl-C, `not begun` or `interrupted` (between two phases). `done` are the changes that the
-    host shows now, `left` what still differs.
+    `unreachable`, `held back` (another host failed in the phase before), or, after Ctrl-C, `not begun` or `interrupted`
+    (between two phases). `done` are the changes that the host shows now, `left` what still differs.
     """
 
     host: str

@@ -126,16 +126,25 @@ def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
             rows = fleet.each(make, [host for host in phase.changes if host not in failed], finished)
         failed |= {host: row.error for host, row in rows.items() if row.error is not None}
         after |= {host: row.value for host, row in rows.items() if row.value is not None}
+        if failed:  # no host begins a phase while another has not ended the one before
+            break
     half_done = [host for host, error in failed.items() if outcome_of(error) == "failed"]
     seen = observe(fleet, job.cluster, half_done) if half_done else NOT_ASKED
     after |= {host: row.value for host, row in seen.items() if row.value is not None}
     cut = interrupt.requested
-    hosts = (verify(host, after.get(host.host), failed.get(host.host), job, cut) for host in job.plan.hosts)
+    hosts = (
+        verify(host, after.get(host.host), failed.get(host.host), job, cut, sorted(failed)) for host in job.plan.hosts
+    )
     return Result(job.cluster.name, tuple(hosts), cut)
 
 
 def verify(
-    planned: HostPlan, after: Observation | None, error: NetctlError | None, job: Job, interrupted: bool = False
+    planned: HostPlan,
+    after: Observation | None,
+    error: NetctlError | None,
+    job: Job,
+    interrupted: bool = False,
+    failed: Sequence[str] = (),
 ) -> HostResult:
     """What came of one host: of its plan nothing may be left."""
     host = planned.host
@@ -148,10 +157,14 @@ def verify(
     if error is not None:
         outcome = outcome_of(error) if after is None else "failed"
         return HostResult(host, outcome, done, left, error.problems, error.exit_code)
+    if after is None and failed and planned.changes:
+        return HostResult(host, "held back", done, left, (_held_back(host, failed),), exits.HOSTS_FAILED)
     if after is None:
         return HostResult(host, "not begun" if planned.changes else "unchanged", done, left)
     if left and interrupted:
         return HostResult(host, "interrupted", done, left)
+    if left and failed:
+        return HostResult(host, "held back", done, left, (_held_back(host, failed),), exits.HOSTS_FAILED)
     if left:
         return HostResult(host, "failed", done, left, (_left(host, left),), exits.HOSTS_FAILED)
     return HostResult(host, "applied" if planned.changes else "unchanged", done)
@@ -162,6 +175,15 @@ def outcome_of(error: NetctlError) -> str:
     if isinstance(error, Unreachable):
         return "unreachable"
     return "refused" if isinstance(error, (Stale, LockHeld)) else "failed"
+
+
+def _held_back(host: str, failed: Sequence[str]) -> Problem:
+    return Problem(
+        f"host {host} did not go on, because {', '.join(failed)} failed",
+        "Until all have learned what is new, none moves to it: what old and new policy both allow keeps passing.\n"
+        "Mend the failed hosts, or leave them out with --host, and apply again: the next plan shows what is left.",
+        f"host {host}",
+    )
 
 
 def _left(host: str, left: Sequence[Change]) -> Problem:

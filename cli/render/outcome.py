@@ -8,7 +8,7 @@ from cli.render.page import BAD, CARE, GOOD, STRONG, Line, line
 from cli.result import HostResult, Result
 from state.change import summary
 
-STYLES = {"applied": GOOD, "unchanged": "", "not begun": CARE, "interrupted": CARE}
+STYLES = {"applied": GOOD, "unchanged": "", "not begun": CARE, "interrupted": CARE, "held back": CARE}
 
 
 def lines(result: Result, name: str = "Apply") -> list[Line]:
@@ -23,6 +23,7 @@ def _host(host: HostResult) -> Line:
         "applied": f"{made} made",
         "failed": f"{made} made, {len(host.left)} left{because}",
         "interrupted": f"{made} made, {len(host.left)} left",
+        "held back": f"{made} made, {len(host.left)} left{because}",
         "not begun": f"nothing was changed, {left} left",
     }.get(host.outcome, f"nothing was changed{because}")
     return line((host.host, STRONG), ": ", (host.outcome, STYLES.get(host.outcome, BAD)), f", {tail}")

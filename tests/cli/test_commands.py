@@ -131,6 +131,23 @@ def test_one_host_failing_hides_no_other(
     assert main(["plan", str(folder), "--detailed-exitcode"]) == 0
 
 
+def test_no_host_moves_on_while_another_has_not_learned_what_is_new(
+    folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", str(folder), "--yes"]) == 0
+    written = (folder / "netctl.yaml").read_text()
+    (folder / "netctl.yaml").write_text(written.replace("labels: {app: cache}", "labels: {app: store}"))
+    assert main(["lock", str(folder)]) == 0
+    refusing(hosts)
+    assert main(["apply", str(folder), "--yes"]) == 3
+    shown = capsys.readouterr()
+    assert "alpha: held back" in shown.out
+    assert "host alpha did not go on, because beta failed" in shown.err
+    hosts["beta"].refuses = None
+    assert main(["apply", str(folder), "--yes"]) == 0
+    assert main(["plan", str(folder), "--detailed-exitcode"]) == 0
+
+
 def test_destroy_takes_everything_away(folder: Path, hosts: dict[str, FakeHost]) -> None:
     assert main(["apply", str(folder), "--yes"]) == 0
     assert main(["destroy", str(folder), "--yes"]) == 0
