@@ -116,6 +116,9 @@ static __always_inline int check_own(struct __sk_buff *skb, struct packet *p)
 
 	if (refused)
 		return refused;
+	/* the stack's own solicitations and reports, which it sends on every device */
+	if (!is_unicast(&p->destination))
+		return NOT_UNICAST;
 	from = find_peer(p, &p->source);
 	if (skb->ingress_ifindex || !from || from->identity != IDENTITY_HOST)
 		return NOT_FROM_HOST;

@@ -110,7 +110,7 @@ class Datapath:
         """Overwrite fields of every entry of an endpoint's table."""
         with maps.held(self._table(number)) as fd:
             for key, value in maps.read(fd).items():
-                maps.write(fd, {key: replace(Connection.unpack(value), **fields).pack()})
+                maps.write(fd, {key: Connection.unpack(value)._replace(**fields).pack()})
 
     def forget_connections(self, number: int, *keys: bytes) -> None:
         """Evict these entries of an endpoint's table, or every one."""
@@ -132,24 +132,25 @@ class Datapath:
         if number:
             maps.write(self.maps["devices"], {_number(LOOPBACK): _number(number)})
         self.ring.drain()
-        before = self._counts()
+        before = self.counts()
         verdict, out, mark = run(self.programs[point], packet, _context(forwarded_from, mark))
         return self._outcome(verdict, out, mark, before)
 
     def run_tunnelled(self, packet: bytes, underlay: str, identity: int) -> Outcome:
         """Run from_overlay on a packet that came from `underlay` with `identity` as its VNI."""
         self.ring.drain()
-        before = self._counts()
+        before = self.counts()
         self.tunnel.aim(self.programs["from_overlay"], underlay, identity)
         verdict, out, mark = run(self.tunnel.program, packet, _context(0, 0))
         return self._outcome(verdict, out, mark, before)
 
     def _outcome(self, verdict: int, out: bytes, mark: int, before: Mapping[tuple[str, str], int]) -> Outcome:
-        after = self._counts()
+        after = self.counts()
         counted = tuple(sorted(key for key in after if after[key] != before.get(key, 0)))
         return Outcome(VERDICTS.get(verdict, str(verdict)), out, mark, counted, self.ring.drain())
 
-    def _counts(self) -> dict[tuple[str, str], int]:
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Packets by reason and direction."""
         found = events.counts(maps.read(self.maps["counters"]))
         return {(count.reason, count.direction): count.packets for count in found}
 

@@ -23,8 +23,8 @@ class Step:
     """One packet.
 
     `at` is where it is seen: an endpoint's name (it sends), `to NAME` (its host's stack sends to it), `overlay`,
-    `to overlay`, `uplink`, `to uplink`. `then` is `stack`, `drop`, `tunnel`, `uplink`, or the endpoint that gets it. `host` and
-    `identity` are what the tunnel says of a packet at `overlay`.
+    `to overlay`, `uplink`, `to uplink`. `then` is `stack`, `drop`, `tunnel`, `uplink`, or the endpoint that gets it.
+    `host` and `identity` are what the tunnel says of a packet at `overlay`.
     """
 
     at: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bpf import maps
@@ -19,7 +17,7 @@ def to_tap(datapath: Datapath) -> None:
     fd, key = datapath.maps["endpoints"], DB_ID.to_bytes(4, "little")
     found = maps.lookup(fd, key, 40)
     assert found is not None
-    maps.write(fd, {key: replace(Endpoint.unpack(found), flags=1).pack()})
+    maps.write(fd, {key: Endpoint.unpack(found)._replace(flags=1).pack()})
 
 
 def no_device(datapath: Datapath) -> None:

@@ -150,6 +150,7 @@ ROWS = (
     )),
     Row("what is not unicast is dropped", (
         Step("web", lambda f: web(f, "group"), "drop", "not unicast"),
+        Step("to overlay", lambda f: other(f, "router", "group"), "drop", "not unicast"),
     )),
     Row("broadcast, loopback and link-local addresses are not unicast here", tuple(
         Step("web", sent_to(to), "drop", "not unicast")
