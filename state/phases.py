@@ -9,22 +9,25 @@ which no host would change anything does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
 from state.change import Action, Change
 from state.cluster import Cluster
+from state.kinds import KINDS
 from state.movement import Movement
 from state.passage import policies
 from state.plan import HostPlan
 from state.policy.tables import policy_address
 
 NAMES = ("expand", "switch", "contract")
+EXPAND, CONTRACT = 0, 2
 TABLES = frozenset({"peer", "block", "tunnel", "policy"})
 """The kinds that make up a generation. Everything else is made in the first phase, and removed in the last."""
 
 Value = Optional[object]
+_KINDS = {kind.name: kind for kind in KINDS}
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ def phases(hosts: Sequence[HostPlan], cluster: Optional[Cluster] = None) -> tupl
 def _of_host(host: HostPlan, cluster: Cluster, movement: Movement) -> tuple[tuple[Change, ...], ...]:
     """The changes of one host, phase by phase, each with what the phase before has left as its `before`."""
     found: tuple[list[Change], list[Change], list[Change]] = ([], [], [])
+    for place, change in _machinery([change for change in host.changes if change.kind not in TABLES]):
+        found[place].append(change)
     for change in host.changes:
-        if change.kind != "policy":
+        if change.kind in TABLES and change.kind != "policy":
             _add(found, change, _steps(change))
     # all policies at once: what one becomes depends on the others, and one may be needed that the plan does not name
     planned = {change.address: change for change in host.changes if change.kind == "policy"}
@@ -64,15 +69,39 @@ def _of_host(host: HostPlan, cluster: Cluster, movement: Movement) -> tuple[tupl
     return tuple(tuple(changes) for changes in found)
 
 
+def _machinery(changes: Sequence[Change]) -> Iterator[tuple[int, Change]]:
+    """The changes of what is in no table, each with its phase: made in the first, removed in the last.
+
+    What the kernel takes away with something that goes or is replaced in a phase, goes or is replaced in that phase too.
+    """
+    values = {(change.kind, change.address): change.before for change in changes}
+    for place in (EXPAND, CONTRACT):
+        gone: set[tuple[str, str]] = set()
+        for change in changes:
+            kind, key = _KINDS[change.kind], (change.kind, change.address)
+            before, after = values[key], change.after
+            carried = before is not None and not gone.isdisjoint(kind.rests_on(change.address, before))
+            if place == EXPAND and not carried and before is not None:
+                after = before if after is None else kind.meanwhile(change, after)
+            if not carried and after == before:
+                continue
+            step = _between(change, before, after)
+            if carried and after is not None:
+                step = replace(step, action=Action.REPLACE)
+            gone.update(kind.takes_along(step))
+            values[key] = after
+            yield place, step
+
+
 def _steps(change: Change) -> tuple[Value, Value, Value]:
-    """What a thing is after expand, switch and contract."""
+    """What an entry of a table is after expand, switch and contract."""
     before, after = change.before, change.after
     if before is None:
         return after, after, after
     if after is None:
         # a block is known to one host alone: it goes with the policies that spoke of it
         return before, None if change.kind == "block" else before, None
-    return (before, after, after) if change.kind in TABLES else (after, after, after)
+    return before, after, after
 
 
 def _add(found: Sequence[list[Change]], change: Change, steps: Sequence[Value]) -> None:

@@ -103,6 +103,13 @@ class Devices(Kind[Device]):
         other = (("mac inside", before.netns),) if before.peer_mac != after.peer_mac else ()
         return own + other
 
+    def meanwhile(self, change: Change, after: Device) -> Device:
+        """It keeps IPv6 until nothing of it is left: the kernel would take away what still has to be removed."""
+        before = change.before
+        if not isinstance(before, Device) or change.action is not Action.UPDATE:
+            return after
+        return replace(after, ipv6=before.ipv6 or after.ipv6, peer_ipv6=before.peer_ipv6 or after.peer_ipv6)
+
     def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:
         """Make, change or remove devices; only what is marked is ever removed."""
         marked = {link.name: link for link in kernel.net.links() if _mark(link)}

@@ -55,6 +55,10 @@ class Kind(Generic[V]):
         """What carries the thing, kind and address: it is removed with that, so a plan replaces it with that."""
         return ()
 
+    def meanwhile(self, change: Change, after: V) -> V:
+        """What a thing that becomes `after` is first, while what the change puts an end to is still in use."""
+        return after
+
     def notices(self, cluster: Cluster, host: str, facts: Facts) -> Sequence[Problem]:
         """What a person should know of this kind on this host: what is missing, and what that means."""
         return ()
