@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
+import _socket
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Optional
 
 from bpf import hooks
@@ -69,7 +69,7 @@ class Attachments:
         if index is None:
             raise HostError(Problem(f"attachment {device} {direction}: there is no such device"))
         name, _, function = wanted.program.partition("/")
-        fd = self._pins.get(self._pins.program(name, wanted.digest) / function)
+        fd = self._pins.get(f"{self._pins.program(name, wanted.digest)}/{function}")
         if fd is None:
             raise HostError(Problem(f"attachment {device} {direction}: program {wanted.program} is not loaded"))
         with held(fd):
@@ -97,7 +97,7 @@ class Attachments:
             self._pins.put(fresh, path)
 
     def _put_first(
-        self, path: Path, link_fd: int, index: int, direction: str, program_fd: int, wanted: Attachment
+        self, path: str, link_fd: int, index: int, direction: str, program_fd: int, wanted: Attachment
     ) -> None:
         """Move netctl's program to the front without a moment in which none runs.
 
@@ -126,7 +126,7 @@ class Attachments:
 
     def _sweep(self, device: str, index: Optional[int]) -> None:
         mark = self._pins.qdisc(device)
-        if not mark.exists():
+        if not os.path.exists(mark):
             return
         if index is not None:
             if any(hooks.filtered(index, direction) is not None for direction in DIRECTIONS):
@@ -141,7 +141,7 @@ class Attachments:
         for device, direction in self._pins.links():
             if device not in indexes:
                 self._pins.drop(self._pins.link(device, direction))
-        for name in children(self._pins.base / "qdiscs"):
+        for name in children(f"{self._pins.base}/qdiscs"):
             device = self._pins.device(name)
             if device not in indexes:
                 self._pins.drop(self._pins.qdisc(device))
@@ -149,7 +149,7 @@ class Attachments:
 
 def devices() -> dict[str, int]:
     """The index of each device of the caller's network namespace, by name."""
-    return {name: index for index, name in socket.if_nameindex()}
+    return {name: index for index, name in _socket.if_nameindex()}
 
 
 def _attachment(program: int, known: Known, by: str, before: tuple[str, ...]) -> Attachment:

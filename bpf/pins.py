@@ -12,7 +12,7 @@ BPF file system takes no dots in names: they are written `%2e`.
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
+import os
 from typing import Optional
 
 from bpf.layout import LAYOUT
@@ -26,25 +26,25 @@ ENOENT = 2
 class Pins:
     """The pin folder below one mount point of the BPF file system."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: str) -> None:
         self.root = root
-        self.base = root / OWNER
+        self.base = f"{root}/{OWNER}"
 
-    def map(self, name: str, layout: str = LAYOUT) -> Path:
+    def map(self, name: str, layout: str = LAYOUT) -> str:
         """Where a map is pinned."""
-        return self.base / layout / name
+        return f"{self.base}/{layout}/{name}"
 
-    def program(self, name: str, digest: str) -> Path:
+    def program(self, name: str, digest: str) -> str:
         """The folder of a loaded object's programs."""
-        return self.base / "programs" / name / digest
+        return f"{self.base}/programs/{name}/{digest}"
 
-    def link(self, device: str, direction: str) -> Path:
+    def link(self, device: str, direction: str) -> str:
         """Where the link of a hook is pinned."""
-        return self.base / "links" / f"{_escape(device)}-{direction}"
+        return f"{self.base}/links/{_escape(device)}-{direction}"
 
-    def qdisc(self, device: str) -> Path:
+    def qdisc(self, device: str) -> str:
         """The folder that says that the clsact qdisc of the device is netctl's."""
-        return self.base / "qdiscs" / _escape(device)
+        return f"{self.base}/qdiscs/{_escape(device)}"
 
     def layouts(self) -> list[str]:
         """The layouts of which there are maps."""
@@ -52,63 +52,63 @@ class Pins:
 
     def links(self) -> list[tuple[str, str]]:
         """Device and direction of each pinned link."""
-        parts = [name.rpartition("-") for name in children(self.base / "links")]
+        parts = [name.rpartition("-") for name in children(f"{self.base}/links")]
         return [(_unescape(device), direction) for device, _, direction in parts]
 
     def digests(self, name: str) -> list[str]:
         """The digests under which programs of an object are pinned."""
-        return children(self.base / "programs" / name)
+        return children(f"{self.base}/programs/{name}")
 
-    def get(self, path: Path) -> Optional[int]:
+    def get(self, path: str) -> Optional[int]:
         """A file descriptor of what is pinned at `path`, None if nothing is."""
-        if not path.exists():
+        if not os.path.exists(path):
             return None
         try:
-            return call(f"open {path}", "bpf_obj_get", str(path).encode())
+            return call(f"open {path}", "bpf_obj_get", path.encode())
         except BpfError as error:
             if error.errno == ENOENT:
                 return None
             raise
 
-    def put(self, fd: int, path: Path) -> None:
+    def put(self, fd: int, path: str) -> None:
         """Pin something at `path`, in place of what is pinned there."""
         self.prepare()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        call(f"pin {path}", "bpf_obj_pin", fd, str(path).encode())
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _unlink(path)
+        call(f"pin {path}", "bpf_obj_pin", fd, path.encode())
 
-    def mark(self, folder: Path) -> None:
+    def mark(self, folder: str) -> None:
         """Make an empty folder that says something by its being there."""
         self.prepare()
-        folder.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
 
     def device(self, name: str) -> str:
         """The device that a name in `qdiscs` stands for."""
         return _unescape(name)
 
-    def drop(self, path: Path) -> None:
+    def drop(self, path: str) -> None:
         """Remove a pin, or a folder of pins, and the folders above that are empty now; the mount with the last one."""
-        if path.is_dir():
+        if os.path.isdir(path):
             for name in children(path):
-                (path / name).unlink()
-            path.rmdir()
+                _unlink(f"{path}/{name}")
+            os.rmdir(path)
         else:
-            path.unlink(missing_ok=True)
-        folder = path.parent
-        while self.root in folder.parents and folder.is_dir() and not children(folder):
-            folder.rmdir()
-            folder = folder.parent
-        if not self.base.exists():
+            _unlink(path)
+        folder = os.path.dirname(path)
+        while folder.startswith(self.base) and os.path.isdir(folder) and not children(folder):
+            os.rmdir(folder)
+            folder = os.path.dirname(folder)
+        if not os.path.exists(self.base):
             self._unmount()
 
     def prepare(self) -> None:
         """Mount the BPF file system where it is not."""
         if self._source() is None:
-            _libc("mount", OWNER.encode(), str(self.root).encode(), b"bpf", ctypes.c_ulong(0), None)
+            _libc("mount", OWNER.encode(), self.root.encode(), b"bpf", ctypes.c_ulong(0), None)
 
     def _unmount(self) -> None:
         if self._source() == OWNER:
-            _libc("umount2", str(self.root).encode(), 0)
+            _libc("umount2", self.root.encode(), 0)
 
     def _source(self) -> Optional[str]:
         """What the BPF file system at the root was mounted from, None if there is none."""
@@ -116,18 +116,25 @@ class Pins:
         with open("/proc/self/mountinfo") as lines:
             for line in lines:
                 place, _, kind = line.partition(" - ")
-                if place.split()[4] == str(self.root):
+                if place.split()[4] == self.root:
                     filesystem, origin = kind.split()[:2]
                     source = origin if filesystem == "bpf" else None
         return source
 
 
-def children(folder: Path) -> list[str]:
+def children(folder: str) -> list[str]:
     """The sorted names in a folder; none if it does not exist."""
     try:
-        return sorted(path.name for path in folder.iterdir())
+        return sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
 def _libc(name: str, *arguments: object) -> None:

@@ -7,10 +7,9 @@ import struct
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Optional
 
-from bpf import attachments, events, hooks, libbpf, maps, objects
+from bpf import attachments, hooks, libbpf, maps, objects
 from bpf.attachments import Attachments
 from bpf.generation import TABLES, WORD, Generations
 from bpf.layout import LAYOUT, MAPS
@@ -30,7 +29,7 @@ class LinuxBpf:
 
     def __init__(self, root: str = "/sys/fs/bpf", home: str = "") -> None:
         self._home = home
-        self._pins = Pins(Path(root))
+        self._pins = Pins(root)
         self._programs = Programs(self._pins)
         self._attachments = Attachments(self._pins, self._programs)
 
@@ -65,7 +64,7 @@ class LinuxBpf:
         """The pinned maps by name; those of another layout as `NAME@LAYOUT`."""
         found: dict[str, Map] = {}
         for layout in self._pins.layouts():
-            for name in children(self._pins.base / layout):
+            for name in children(f"{self._pins.base}/{layout}"):
                 fd = self._pins.get(self._pins.map(name, layout))
                 if fd is not None:
                     with held(fd):
@@ -77,7 +76,7 @@ class LinuxBpf:
     def create_map(self, name: str) -> None:
         """Make and pin the map, or pin again the one that loaded programs use."""
         path = self._pins.map(name)
-        if path.exists():
+        if os.path.exists(path):
             return
         used = self._programs.using(name)
         with held(maps.create(MAPS[name]) if used is None else maps.by_id(used)) as fd:
@@ -197,6 +196,8 @@ class LinuxBpf:
 
     def listen(self) -> Iterator[tuple[Event, ...]]:
         """Events as they happen, in batches."""
+        from bpf import events
+
         with self._required(events.LISTENERS) as pinned:
             yield from events.listen(pinned[events.LISTENERS], self._home)
 
@@ -206,6 +207,8 @@ class LinuxBpf:
 
     def counters(self) -> tuple[Count, ...]:
         """What was counted, summed over CPUs, without zeros."""
+        from bpf import events
+
         return events.counts(self.entries("counters"))
 
     def fill(self) -> tuple[Fill, ...]:

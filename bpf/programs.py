@@ -31,7 +31,7 @@ class Programs:
         """The pinned objects by name, the newest of each; others as `NAME@DIGEST`."""
         found: dict[str, Program] = {}
         own = self._pinned_maps()
-        for name in children(self._pins.base / "programs"):
+        for name in children(f"{self._pins.base}/programs"):
             ages: list[tuple[int, str, Program]] = []
             for digest in self._pins.digests(name):
                 loaded = self._loaded(name, digest)
@@ -45,7 +45,7 @@ class Programs:
         folder = self._pins.program(name, digest)
         found: dict[str, Loaded] = {}
         for function in children(folder):
-            fd = self._pins.get(folder / function)
+            fd = self._pins.get(f"{folder}/{function}")
             if fd is not None:
                 with held(fd):
                     found[function] = objects.program(fd)
@@ -82,7 +82,7 @@ class Programs:
         """Object, digest and function of each pinned program, by its id."""
         return {
             loaded.id: (name, digest, function)
-            for name in children(self._pins.base / "programs")
+            for name in children(f"{self._pins.base}/programs")
             for digest in self._pins.digests(name)
             for function, loaded in self._loaded(name, digest).items()
         }
@@ -108,7 +108,7 @@ class Programs:
             with self._loading(item, wanted.config) as loading:
                 self._pins.drop(folder)
                 for function, fd in loading.programs():
-                    self._pins.put(fd, folder / function)
+                    self._pins.put(fd, f"{folder}/{function}")
         for digest in self._pins.digests(name):
             if digest != wanted.digest:
                 self._pins.drop(self._pins.program(name, digest))

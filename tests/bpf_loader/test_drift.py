@@ -73,7 +73,7 @@ def other_rodata(town: Town) -> None:
     """Programs with another configuration, pinned under the digest of the right one."""
     found = town.bpf.programs()["endpoint"]
     folder = town.root / "netctl/programs/endpoint" / found.digest
-    pins = Pins(town.root)
+    pins = Pins(str(town.root))
     item = objects.load("endpoint")
     lied = {**found.config, "ipv6_enabled": 0}
     with Programs(pins)._loading(item, lied) as loading:  # pyright: ignore[reportPrivateUsage]

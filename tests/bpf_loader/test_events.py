@@ -71,10 +71,10 @@ def test_a_fifth_listener_is_refused_in_words(town: Town) -> None:
 
 def test_the_slot_of_a_dead_listener_is_free_again(town: Town) -> None:
     town.apply()
-    with maps.held(maps.create(MAPS["listeners"].inner or MAPS["listeners"])) as ring:
-        with intruder.pinned(town.root / "netctl" / LAYOUT / "listeners") as outer:
-            for slot in range(4):
-                maps.put_inner(outer, slot, ring)
+    ring_layout, pin = MAPS["listeners"].inner or MAPS["listeners"], town.root / "netctl" / LAYOUT / "listeners"
+    with maps.held(maps.create(ring_layout)) as ring, intruder.pinned(pin) as outer:
+        for slot in range(4):
+            maps.put_inner(outer, slot, ring)
     assert listening(town) == [0, 1, 2, 3]
     alive = town.bpf.listen()
     next(alive)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import subprocess
 from pathlib import Path
@@ -90,11 +89,11 @@ def test_objects_that_differ_are_refused(tmp_path: Path) -> None:
         generate([one, other])
 
 
-@pytest.mark.parametrize("name", [name for name in dir(layout) if dataclasses.is_dataclass(getattr(layout, name))])
+@pytest.mark.parametrize(
+    "name", [name for name in dir(layout) if hasattr(getattr(layout, name), "unpack") and name[0].isupper()]
+)
 def test_what_is_packed_unpacks_to_the_same(name: str) -> None:
     kind = getattr(layout, name)
-    if name == "MapLayout":
-        return
     size = getattr(layout, "_" + "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_")).size
     value = kind.unpack(bytes(size))
     assert kind.unpack(value.pack()) == value
