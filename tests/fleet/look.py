@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import stat
@@ -13,7 +14,7 @@ from tests.fleet.town import Town
 
 NETWORK = """
 while ip -6 address show tentative | grep -q inet6; do sleep 0.05; done
-for ns in "" $(ip netns list | cut -d' ' -f1); do
+for ns in "" $(ip netns list | cut -d' ' -f1 | sort); do
   in="${ns:+-n $ns}"
   echo "## netns $ns"
   echo "# links"; ip $in -d -o link show
@@ -77,3 +78,73 @@ def _files(root: Path) -> Iterator[str]:
         below = "/" / Path(folder).relative_to(root)
         if not below.is_dir():  # else it is there because something in it was touched, and looks as it always did
             yield f"{oct(Path(folder).lstat().st_mode)} {below}/"
+
+
+DATAPATH = """
+import json
+from bpf.layout import MAPS
+from state.host.linux import LinuxKernel
+bpf = LinuxKernel().bpf
+names = {index: name for name, index in bpf.devices().items()}
+
+def text(raw):
+    return {bytes(key).hex(): bytes(value).hex() for key, value in sorted(raw.items())}
+
+def named(key):
+    return names.get(int.from_bytes(key, "little"), "gone")
+
+tables = {name: text(table) for name, table in bpf.generation().tables.items()}
+endpoints = {key.hex(): [named(raw[:4]), raw[4:].hex()] for key, raw in bpf.entries("endpoints").items()}
+devices = {named(key): raw.hex() for key, raw in bpf.entries("devices").items()}
+settings = [[named(raw[:4]), named(raw[4:8]), raw[8:].hex()] for raw in bpf.entries("settings").values()]
+json.dump([tables, endpoints, devices, settings, repr(sorted(bpf.maps().items())), repr(sorted(bpf.programs().items())),
+    repr(sorted(bpf.attachments().items())), sorted(bpf.connection_tables())], __import__("sys").stdout, indent=1, sort_keys=True)
+"""
+
+IDENTITIES = """
+import json, os, struct
+from pathlib import Path
+from bpf.libbpf import call
+from bpf import maps
+from bpf.generation import TABLES, WORD
+found = {}
+outer = {}
+for folder, _, names in os.walk("/sys/fs/bpf/netctl"):
+    for name in names:
+        path = f"{folder}/{name}"
+        fd = call("open", "bpf_obj_get", path.encode())
+        said = dict(line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines() if ":" in line)
+        found[path] = {key: said[key].strip() for key in ("map_id", "prog_id", "link_id") if key in said}
+        outer[name] = fd
+slot = maps.lookup(outer[WORD], bytes(4), 8)[0]
+for name in TABLES:
+    found[f"table {name}"] = maps.inner(outer[name], slot)
+for key, raw in maps.read(outer["connections"]).items():
+    found[f"table connections {int.from_bytes(key, 'little')}"] = int.from_bytes(raw, "little")
+for name in os.listdir("/sys/class/net"):
+    found[f"device {name}"] = Path(f"/sys/class/net/{name}/ifindex").read_text()
+for name in os.listdir("/run/netns"):
+    found[f"netns {name}"] = os.stat(f"/run/netns/{name}").st_ino
+print(json.dumps(found))
+"""
+
+
+def settled(town: Town, host: str) -> str:
+    """A host after an apply, without what tells when each thing was made: numbers the kernel gives, and the epoch."""
+    seen = look(town, host) + "# datapath\n" + town.python(host, DATAPATH)
+    seen = re.sub(r"^\d+: |@if\d+|link-netnsid \d+|net:\[\d+\]|\d+ (?=/run/netctl/lock)", "", seen, flags=re.MULTILINE)
+    return re.sub(r"^#.*\n(?:(?!#).*\n)*", _in_order, seen, flags=re.MULTILINE)
+
+
+def _in_order(section: re.Match[str]) -> str:
+    """A section of what is seen, its lines sorted: the kernel lists many things in the order they were made in."""
+    title, *lines = section.group().splitlines(keepends=True)
+    return "".join([title, *sorted(lines)])
+
+
+def identities(town: Town) -> dict[str, object]:
+    """The kernel's numbers of everything netctl has made, by host and what it is."""
+    found: dict[str, object] = {}
+    for host in town.hosts:
+        found |= {f"{host} {name}": number for name, number in json.loads(town.python(host, IDENTITIES)).items()}
+    return found

@@ -112,6 +112,14 @@ class Town:
         done = self.netctl("test", "--live")
         assert done.code == 0, done.out + done.err
 
+    def agrees(self) -> None:
+        """Prove that packets are judged as the engine says, whatever the assertions expect."""
+        engine, packets = (
+            netctl("test", str(self.folder), *words, "--format", "json").json for words in ((), ("--live", "--lab"))
+        )
+        assert [_judged(item) for item in packets["assertions"]] == [_judged(item) for item in engine["assertions"]]
+        assert {item["method"] for item in packets["assertions"]} == {"packets"}
+
     # The hosts.
 
     @property
@@ -166,6 +174,10 @@ def netctl(*words: str) -> Done:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(words)
     return Done(code, out.getvalue(), err.getvalue())
+
+
+def _judged(item: Any) -> str:
+    return f"{item['from']} -> {item['to']} {item['port']} {item['protocol']}: {item['got']}"
 
 
 def spoken(plan: Any) -> list[str]:
