@@ -9,7 +9,7 @@ from state.change import Change
 from state.cluster import Cluster
 from state.movement import Movement
 from state.policy.compiler import DIRECTIONS, compile_policies
-from state.policy.tables import Block
+from state.policy.tables import Block, Peer
 from state.policy.transition import Known, as_moved, retain, tighten
 from state.policy.verdicts import Policy
 
@@ -44,6 +44,11 @@ class _Passage:
                 if isinstance(change.before, Policy):
                     self.old[direction, int(identity)] = change.before
         self.local = movement.on(host)
+        self._arriving = {
+            change.after.identity
+            for change in changes
+            if isinstance(change.after, Peer) and change.before is None and change.after.endpoint
+        }
         self._movement = movement
         blocks = dict(compiled.blocks)
         self._after = Known(movement.new | {peer for peer, to in movement.everywhere.items() if to}, blocks)
@@ -59,7 +64,8 @@ class _Passage:
         direction, identity = subject
         old = self.old.get(subject)
         if identity not in self.local:
-            return self.new.get(subject, old)
+            # nor has it any for a while if it gets them by relabelling: tables keep no policy that nobody refers to
+            return self.new.get(subject, old) if identity in self._arriving else old
         targets = self.local[identity]
         if not targets:
             return old

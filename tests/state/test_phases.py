@@ -19,6 +19,7 @@ from state.kinds import KINDS
 from state.kinds.generation import NOTHING, changed
 from state.phases import TABLES, phases
 from state.plan import HostPlan, Observation, for_host
+from state.policy.decode import decode
 from state.policy.encode import encode
 from state.policy.lookup import look_up
 from state.policy.tables import Encoded, Logical
@@ -29,6 +30,7 @@ from tests.policy.hosts import document
 
 HOSTS = ("alpha", "beta", "gamma")
 OF_TABLES = tuple(kind for kind in KINDS if kind.name in TABLES)
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 FACTS = {name: facts(number) for number, name in enumerate(HOSTS, 1)}
 
 
@@ -48,7 +50,8 @@ def applied(state: Cluster, tables: Mapping[str, Logical]) -> Iterator[Mapping[s
     """The tables of all hosts after each phase."""
     now = dict(tables)
     for phase in phases([plan(state, host, now[host]) for host in HOSTS], state):
-        now = {host: changed(now[host], phase.changes.get(host, ())) for host in HOSTS}
+        # through the numbers and back, as on a host: what they cannot hold must not be counted on
+        now = {host: decode(encode(changed(now[host], phase.changes.get(host, ())))) for host in HOSTS}
         yield now
 
 
@@ -102,7 +105,7 @@ def whole(old: Cluster, new: Cluster) -> frozenset[int]:
     return frozenset(identity for identity, targets in goes.items() if len(targets) == 1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(
     generate.pods(),
     generate.documents(),
@@ -142,7 +145,7 @@ def _last(states: Iterator[Any]) -> Iterator[Any]:
     yield found[-1] if found else dict.fromkeys(HOSTS, NOTHING)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
 @given(generate.pods(), generate.documents(), generate.documents())
 def test_after_the_last_phase_nothing_is_left_to_do(pods: list[Pod], first: Any, second: Any) -> None:
     old = cluster(pods, [document(body, number) for number, body in enumerate(first, 1)])
