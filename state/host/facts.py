@@ -116,9 +116,14 @@ def probe(tcx: bool) -> Features:
         btf=os.path.exists("/sys/kernel/btf/vmlinux"),
         jit=_jit(),
         vxlan=has_module("vxlan"),
-        nft=_has_command("nft") and nftables.in_kernel() and has_module("nft_masq"),
+        nft=_masquerades(),
         ringbuf=version(os.uname().release) >= (5, 8),
     )
+
+
+def _masquerades() -> bool:
+    """Whether nftables is here, as a command and in the kernel, and can translate addresses: some kernels' cannot."""
+    return _has_command("nft") and nftables.in_kernel() and has_module("nft_masq") and has_module("nft_chain_nat")
 
 
 def _jit() -> bool:

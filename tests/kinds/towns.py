@@ -10,6 +10,7 @@ from typing import Any, Optional
 from state.change import Change
 from state.cluster import Cluster, Endpoint, Host
 from state.facts import Device, Facts, Features
+from state.host import facts as host_facts
 from state.host.apply import steps
 from state.kernel import Kernel
 from state.kinds import KINDS
@@ -17,6 +18,7 @@ from state.kinds.kind import Kind
 from state.manifest import Network, Ranges, Ssh, Underlay
 from state.plan import HostPlan, Observation, for_host, scope
 from state.problem import Source
+from tests.fake_kernel import FakeKernel
 
 BPF_FREE = ("sysctl", "netns", "device", "link", "address", "neighbour", "route", "rule", "masquerade")
 KINDS_HERE: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS if kind.name in BPF_FREE)
@@ -85,8 +87,13 @@ def gathered(kernel: Kernel, uplink: str = "eth0") -> Facts:
     }  # fmt: skip
     present = frozenset(kernel.netns.names())
     mtu = devices[uplink].mtu if uplink in devices else 1500
+    features = replace(FEATURES, nft=isinstance(kernel, FakeKernel) or host_facts.probe(tcx=True).nft)
     return facts(
-        devices=devices, present=present, foreign_netns=present - frozenset(kernel.netns.owned()), uplink_mtu=mtu
+        features=features,
+        devices=devices,
+        present=present,
+        foreign_netns=present - frozenset(kernel.netns.owned()),
+        uplink_mtu=mtu,
     )
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from state.host import facts
 from state.host.linux import LinuxKernel
+
+
+def needs_nftables() -> None:
+    """Skip the test where the kernel cannot translate addresses with it; User-Mode Linux cannot."""
+    if not facts.probe(tcx=True).nft:
+        pytest.skip("this kernel has no nftables that could masquerade")
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,15 @@ class Town:
         return subprocess.run(inside, check=True, capture_output=True, text=True).stdout
 
 
+def settle(town: Town) -> None:
+    """Wait until the kernel says that the uplink is up: it does in its own time."""
+    for _ in range(200):
+        if "state UP" in town.run("ip link show eth0"):
+            return
+        time.sleep(0.02)
+    raise AssertionError("the uplink does not come up")
+
+
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """A host with an uplink eth0 (203.0.113.11/24, 2001:db8::b/64); `eth0` in the namespace `far` is its other end."""
@@ -50,6 +67,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
             "ip address add 203.0.113.11/24 dev eth0; ip address add 2001:db8::b/64 nodad dev eth0;"
             "ip address add fe80::b/64 nodad dev eth0"
         )
+        settle(made)
         yield made
     finally:
         for path in Path("/run/netns").glob(f"{prefix}*"):

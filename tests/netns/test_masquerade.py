@@ -8,7 +8,7 @@ import pytest
 
 from state.host.netlink import inside
 from tests.kinds.towns import apply, cluster
-from tests.netns.conftest import Town
+from tests.netns.conftest import Town, needs_nftables
 
 WORLD = {socket.AF_INET: "203.0.113.200", socket.AF_INET6: "2001:db8::200"}
 BETA = {socket.AF_INET: "203.0.113.12", socket.AF_INET6: "2001:db8::c"}
@@ -19,6 +19,7 @@ ENDPOINT = {socket.AF_INET: "10.42.1.5", socket.AF_INET6: "fd42:0:0:1::5"}
 @pytest.fixture
 def web(town: Town) -> str:
     """An endpoint on the host; the far end of the uplink has the addresses of the world and of another host."""
+    needs_nftables()
     far = town.name("far")
     for address in [*WORLD.values(), *BETA.values()]:
         length = 64 if ":" in address else 24
