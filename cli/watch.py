@@ -107,6 +107,7 @@ class Watch:
             if not self._stopping:
                 self.problems += [Problem(item.summary, item.detail, f"host {host}") for item in error.problems]
         finally:
-            if not spoke:
+            if spoke:
+                self._queue.put(None)
+            else:
                 self._ready.put(host)
-            self._queue.put(None)

@@ -50,7 +50,7 @@ def document(sighting: Sighting, explain: Explainer) -> dict[str, Any]:
         "endpoint": explain.subject(event, sighting.host) if event.endpoint else None,
         "reason": why.sentence,
         "drop_reason": event.reason if event.type == "drop" else None,
-        "rules": [str(place) for place in why.rules],
+        "rules": [f"{place.file}:{place.line}" for place in why.rules],
         "length": event.length,
     }
 

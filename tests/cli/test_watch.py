@@ -1,0 +1,162 @@
+"""Events of several hosts as one stream, each in the words of the manifest. The hosts exist in memory only."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli.explain import Explainer
+from cli.render import sightings
+from cli.watch import Sighting, Watch
+from schemas import load_cluster
+from state import wire
+from state.cluster import Cluster
+from state.kernel_bpf import Event
+from state.policy.compiler import rule_sources
+from state.problem import HostError, Problem
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "three-hosts"
+
+
+@pytest.fixture(scope="module")
+def shop() -> Cluster:
+    """The cluster of the first example."""
+    return load_cluster(EXAMPLE)[0]
+
+
+def event(cluster: Cluster, source: str, target: str, **more: Any) -> Event:
+    """A drop between two endpoints at the target's host, or what `more` makes of it."""
+    left, right = cluster.endpoints[source], cluster.endpoints[target]
+    made = Event(
+        time=0,
+        type="drop",
+        direction="ingress",
+        reason="denied by default",
+        source_identity=left.identity,
+        destination_identity=right.identity,
+        source=str(left.ipv4),
+        destination=str(right.ipv4),
+        protocol=6,
+        source_port=40000,
+        destination_port=5432,
+        endpoint=right.id,
+        policy=1,
+        epoch=1,
+        rule=0,
+        length=60,
+        point="from overlay",
+    )
+    return replace(made, **more)
+
+
+class Session:
+    """A host that tells what it was given, then waits to be closed, or fails."""
+
+    def __init__(self, batches: list[Mapping[str, Any]], offset: float = 0.0, fails: bool = False) -> None:
+        self.hello = SimpleNamespace(offset=offset)
+        self._batches = batches
+        self._fails = fails
+        self.closed = threading.Event()
+
+    def stream(self, verb: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """What the agent's verb `events` answers."""
+        assert (verb, body) == ("events", {"types": ["drop"]})
+        if self._fails:
+            raise HostError(Problem("no BPF here"))
+        yield {"listening": True}
+        yield from self._batches
+        self.closed.wait(30)
+
+
+class Hosts:
+    """Several of them, as the fleet gives them."""
+
+    def __init__(self, sessions: Mapping[str, Session]) -> None:
+        self._sessions = sessions
+
+    def session(self, host: str) -> Session:
+        """The session with one host."""
+        return self._sessions[host]
+
+    def close(self) -> None:
+        """End every session."""
+        for session in self._sessions.values():
+            session.closed.set()
+
+
+def test_events_come_in_the_order_of_time_whatever_the_clocks_say(shop: Cluster) -> None:
+    now = time.time() - 60
+    one, other = (
+        event(shop, "shop/cache-1", "shop/db-1", time=number * 10**9, source_port=number) for number in (1, 2)
+    )
+    ahead = Session([{"events": [wire.dump(one)], "clock": now + 3600}], offset=3600)
+    right = Session([{"events": [wire.dump(other)], "clock": now}])
+    watch = Watch(Hosts({"alpha": ahead, "beta": right}), ["alpha", "beta"], ["drop"])
+    watch.start()
+    seen = list(watch.sightings(2, 20))
+    assert [(sighting.host, sighting.event.source_port) for sighting in seen] == [("alpha", 1), ("beta", 2)]
+    assert watch.problems == []
+
+
+def test_one_host_failing_hides_no_other(shop: Cluster) -> None:
+    told = event(shop, "shop/cache-1", "shop/db-1")
+    good = Session([{"events": [wire.dump(told)], "clock": time.time() - 60}])
+    watch = Watch(Hosts({"alpha": Session([], fails=True), "beta": good}), ["alpha", "beta"], ["drop"])
+    watch.start()
+    assert watch.listening == ["beta"]
+    assert [sighting.event for sighting in watch.sightings(1, 20)] == [told]
+    assert [(problem.address, problem.summary) for problem in watch.problems] == [("host alpha", "no BPF here")]
+
+
+def test_where_no_host_listens_there_is_nothing_to_watch() -> None:
+    watch = Watch(Hosts({"alpha": Session([], fails=True)}), ["alpha"], ["drop"])
+    with pytest.raises(HostError, match="no BPF here"):
+        watch.start()
+
+
+def test_a_default_deny_names_what_isolates_the_endpoint(shop: Cluster) -> None:
+    why = Explainer(shop).why(event(shop, "shop/cache-1", "shop/db-1"), "beta")
+    assert why.sentence.startswith("no rule matched; shop/db-1 is isolated for ingress by policies/data.yaml:7")
+    assert "policies/default-deny.yaml" in {place.file for place in why.rules}
+
+
+def test_a_denial_names_its_rule(shop: Cluster) -> None:
+    rules = {(place.file, place.line): number for number, place in rule_sources(shop).items()}
+    found = event(shop, "ops/probe", "shop/db-1", rule=rules["policies/ops.yaml", 19], reason="denied by rule")
+    assert Explainer(shop).why(found, "beta").sentence == "denied by policies/ops.yaml:19"
+
+
+def test_what_is_no_policys_doing_is_told_by_the_datapaths_word(shop: Cluster) -> None:
+    found = event(shop, "shop/cache-1", "shop/db-1", reason="forged address")
+    assert Explainer(shop).why(found, "beta").sentence == "forged address"
+
+
+def test_a_rule_that_the_manifest_has_lost_is_told_as_such(shop: Cluster) -> None:
+    found = event(shop, "shop/cache-1", "shop/db-1", rule=99, reason="denied by rule")
+    assert Explainer(shop).why(found, "beta").sentence == "denied by a rule that this manifest does not have (rule 99)"
+
+
+def test_a_drop_is_shown_with_the_names_and_labels_of_both_ends(shop: Cluster) -> None:
+    sighting = Sighting("beta", 0.0, event(shop, "shop/cache-1", "shop/db-1"))
+    first, second = sightings.text(sighting, Explainer(shop), "text").splitlines()
+    db, cache = shop.endpoints["shop/db-1"], shop.endpoints["shop/cache-1"]
+    assert first.endswith(f" beta DROP ingress: shop/cache-1 ({cache.ipv4}:40000) -> shop/db-1 ({db.ipv4}:5432) TCP")
+    assert second.startswith("    app=cache namespace=shop -> app=db namespace=shop: no rule matched; ")
+
+
+def test_json_has_the_same_and_the_lines_as_a_list(shop: Cluster) -> None:
+    sighting = Sighting("beta", 12.5, event(shop, "shop/cache-1", "shop/db-1"))
+    found = json.loads(sightings.text(sighting, Explainer(shop), "json"))
+    assert found["source"]["name"] == "shop/cache-1"
+    assert found["destination"]["labels"] == "app=db namespace=shop"
+    assert found["drop_reason"] == "denied by default"
+    assert "policies/data.yaml:7" in found["rules"]
+    assert found["time"] == 12.5
