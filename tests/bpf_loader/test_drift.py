@@ -11,6 +11,7 @@ from bpf import hooks, maps, objects
 from bpf.layout import LAYOUT, MAPS, Peer
 from bpf.pins import Pins
 from bpf.programs import Programs
+from state.host.netlink import inside
 from state.kinds import KINDS
 from state.kinds.packed import octets
 from state.plan import scope
@@ -18,6 +19,7 @@ from tests.bpf_loader import intruder
 from tests.bpf_loader.conftest import Town
 
 FIRST = "nc-0005 ingress"
+NEEDS_LINKS = pytest.mark.skipif(not hooks.has_tcx(), reason="this kernel has no tcx, so no links (6.6 and newer have)")
 
 
 def link(town: Town, hook: str = FIRST) -> str:
@@ -125,10 +127,6 @@ def folder_removed(town: Town) -> None:
 
 
 CASES: list[tuple[Callable[[Town], None], set[str]]] = [
-    (detached, {f"+ attachment {FIRST}"}),
-    (replaced, {f"~ attachment {FIRST}"}),
-    (exchanged, {f"~ attachment {FIRST}"}),
-    (link_unpinned, {f"+ attachment {FIRST}"}),
     (map_unpinned, {"+ map endpoints", "+ endpoint 5", "+ endpoint 6"}),
     (map_of_another_shape, {"-/+ map devices"}),
     (other_layout, {"- map settings@0123456789ab"}),
@@ -141,6 +139,20 @@ CASES: list[tuple[Callable[[Town], None], set[str]]] = [
     (peer_added, {"- peer 192.0.2.66"}),
     (verdict_added, {"- policy stray/1/1"}),
 ]
+
+
+LINK_CASES: list[tuple[Callable[[Town], None], set[str]]] = [
+    (detached, {f"+ attachment {FIRST}"}),
+    (replaced, {f"~ attachment {FIRST}"}),
+    (exchanged, {f"~ attachment {FIRST}"}),
+    (link_unpinned, {f"+ attachment {FIRST}"}),
+]
+
+
+@NEEDS_LINKS
+@pytest.mark.parametrize(("drift", "expected"), LINK_CASES, ids=lambda value: getattr(value, "__name__", ""))
+def test_drift_of_a_link_is_seen_and_repaired(town: Town, drift: Callable[[Town], None], expected: set[str]) -> None:
+    test_drift_is_seen_and_repaired(town, drift, expected)
 
 
 @pytest.mark.parametrize(("drift", "expected"), CASES, ids=lambda value: getattr(value, "__name__", ""))
@@ -161,12 +173,11 @@ def test_what_programs_rest_on_is_repaired_with_them(town: Town, drift: Callable
     assert town.plan() == []
 
 
+@NEEDS_LINKS
 def test_a_program_of_somebody_else_that_runs_first_is_drift_and_stays(town: Town) -> None:
     town.apply()
     with intruder.program("watcher") as fd:
         index = town.bpf.devices()["eth0"]
-        from state.host.netlink import inside
-
         with inside(town.home), maps.held(hooks.link(fd, index, "ingress")):
             assert town.bpf.attachments()["eth0 ingress"].before == ("watcher",)
             assert town.plan() == ["~ attachment eth0 ingress"]
