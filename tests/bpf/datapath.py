@@ -24,6 +24,7 @@ from tests.bpf import packets
 from tests.bpf.world import DB_ID, DB_MAC, HOST_MAC, IPV4, IPV6, WEB_ID, WEB_MAC, packed
 
 LOOPBACK = 1
+ELSEWHERE = 100
 TUNNEL_PORT = 8472
 VERDICTS = {0xFFFFFFFF: "pass", 2: "drop", 7: "redirect"}
 CONFIG = {"network_mode": 0, "ipv4_enabled": 1, "ipv6_enabled": 1, "ticks_per_second": 250}
@@ -77,7 +78,8 @@ class Datapath:
             self.programs.update(loading.programs())
         self.ring = _Ring(stack, self.maps["listeners"])
         self.tunnel = _Tunnel(stack)
-        self.word = 0
+        self.flags = 0
+        self._behind = -1
         self.reset({})
 
     def reset(self, tables: Mapping[str, Mapping[bytes, bytes]], tunnel_port: int = TUNNEL_PORT) -> None:
@@ -87,13 +89,10 @@ class Datapath:
             fd = maps.create(TABLE)
             maps.put_inner(self.maps["connections"], number, fd)
             os.close(fd)
+        self.flags, self._behind = 0, -1
+        self._sit_behind(WEB_ID)
         for key in maps.read(self.maps["fragments"]):
             maps.remove(self.maps["fragments"], key)
-        web = Endpoint(
-            LOOPBACK, 0, packets.mac(WEB_MAC), packets.mac(HOST_MAC), packed(IPV4.web)[12:], packed(IPV6.web)
-        )
-        db = Endpoint(LOOPBACK, 0, packets.mac(DB_MAC), packets.mac(HOST_MAC), packed(IPV4.db)[12:], packed(IPV6.db))
-        maps.write(self.maps["endpoints"], {_number(WEB_ID): web.pack(), _number(DB_ID): db.pack()})
         maps.write(self.maps["settings"], {_number(0): Settings(LOOPBACK, LOOPBACK, tunnel_port).pack()})
         self.switch(tables)
 
@@ -127,14 +126,27 @@ class Datapath:
         self, point: str, packet: bytes, number: int = WEB_ID, forwarded_from: int = 0, mark: int = 0, vlan: int = 0
     ) -> Outcome:
         """Run a program on a packet, on the device of endpoint `number`."""
-        for key in maps.read(self.maps["devices"]):
-            maps.remove(self.maps["devices"], key)
-        if number:
-            maps.write(self.maps["devices"], {_number(LOOPBACK): _number(number)})
+        self._sit_behind(number)
         self.ring.drain()
         before = self.counts()
         verdict, out, mark = run(self.programs[point], packet, _context(forwarded_from, mark))
         return self._outcome(verdict, out, mark, before)
+
+    def _sit_behind(self, number: int) -> None:
+        """Let this endpoint, and no other, be the one behind the loopback device."""
+        if number == self._behind:
+            return
+        self._behind = number
+        for key in maps.read(self.maps["devices"]):
+            maps.remove(self.maps["devices"], key)
+        if number:
+            maps.write(self.maps["devices"], {_number(LOOPBACK): _number(number)})
+        for other, mac, ipv4, ipv6 in ((WEB_ID, WEB_MAC, IPV4.web, IPV6.web), (DB_ID, DB_MAC, IPV4.db, IPV6.db)):
+            device = LOOPBACK if other == number else ELSEWHERE + other
+            value = Endpoint(
+                device, self.flags, packets.mac(mac), packets.mac(HOST_MAC), packed(ipv4)[12:], packed(ipv6)
+            )
+            maps.write(self.maps["endpoints"], {_number(other): value.pack()})
 
     def run_tunnelled(self, packet: bytes, underlay: str, identity: int) -> Outcome:
         """Run from_overlay on a packet that came from `underlay` with `identity` as its VNI."""
@@ -213,7 +225,10 @@ class _Ring:
         return 0
 
     def drain(self) -> tuple[Event, ...]:
-        libbpf.library().ring_buffer__poll(self._handle, 0)
+        # Not poll: a kernel that has no interrupt to send itself wakes the waiting at its next tick, which may be too late.
+        consume = libbpf.library().ring_buffer__consume
+        consume.argtypes = (c_void_p,)
+        consume(self._handle)
         found = tuple(events.decode(data) for data in self._taken)
         self._taken.clear()
         return found
