@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Any
 
 from state import naming, wire
 from state.carried import going, with_carried
@@ -137,7 +137,8 @@ def _compare(kinds: Kinds, host: str, desired: Mapping[str, Mapping[str, Wanted[
         difference = with_carried(kind, diff(kind.name, wanted, found, kind.fixed), wanted, found, gone)
         gone |= going(kind, difference)
         changes += difference.changes
-        problems += difference.obstacles
+        start = len(f"{kind.name} ")
+        problems += [kind.obstacle(item, found[item.address[start:]].value) for item in difference.obstacles]
         touched = {change.address for change in difference.changes}
         unchanged += sum(address not in touched and found[address].owned for address in wanted.keys() & found.keys())
     return HostPlan(host, tuple(changes), unchanged, problems=tuple(problems))

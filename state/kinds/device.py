@@ -14,6 +14,7 @@ from state.facts import Facts, Scope
 from state.kernel import Kernel, Link, Settings, Veth, Vxlan
 from state.kinds.kind import Kind
 from state.placement import placed
+from state.problem import Problem
 from state.underlay import endpoint_mtu
 
 LOOSE = 2
@@ -89,8 +90,14 @@ class Devices(Kind[Device]):
         for netns, name in scope.devices.items():
             if name not in found and netns in present:
                 for link in filter(_takes_the_place, kernel.net.links(netns)):
-                    found[name] = Found(_device(link, None), owned=False)
+                    found[name] = Found(replace(_device(link, None), netns=netns, peer=link.name), owned=False)
         return found
+
+    def obstacle(self, problem: Problem, value: Device) -> Problem:
+        """What stands where an endpoint's own end would be is there, and not among the host's devices."""
+        if value.peer_mac or not value.peer:
+            return problem
+        return replace(problem, summary=f"device {value.peer} in netns {value.netns} exists and is not netctl's")
 
     def takes_along(self, change: Change) -> tuple[tuple[str, str], ...]:
         """What is configured on either end; with a hardware address that changes, the neighbours."""

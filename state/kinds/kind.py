@@ -63,6 +63,10 @@ class Kind(Generic[V]):
         """What a person should know of this kind on this host: what is missing, and what that means."""
         return ()
 
+    def obstacle(self, problem: Problem, value: V) -> Problem:
+        """The problem that something foreign is in the way, in words that lead a person to it."""
+        return problem
+
     def describe(self, address: str, cluster: Cluster) -> str:
         """The address in the words of the manifest: names and labels instead of numbers."""
         return address

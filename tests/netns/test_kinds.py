@@ -166,7 +166,9 @@ def test_a_foreign_device_in_an_endpoints_place_is_reported(town: Town) -> None:
     taken = town.name("a")
     town.run(f"ip netns add {taken}; ip -n {taken} link add eth0 type bridge")
     made = plan(town.kernel, two_endpoints(town, foreign=(taken,)))
-    assert [problem.address for problem in errors(made.problems)] == ["device nc-0005"]
+    assert [problem.summary for problem in errors(made.problems)] == [
+        f"device eth0 in netns {taken} exists and is not netctl's"
+    ]
 
 
 def test_a_foreign_namespace_is_used_and_left_in_place(town: Town) -> None:
