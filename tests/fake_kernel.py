@@ -21,6 +21,7 @@ from state.kernel import Address, Link, Neighbour, Route, Rule, Settings, Thing,
 from state.kernel_bpf import Bpf
 from state.naming import OWNER, PROTOCOL
 from state.problem import HostError
+from tests.fake_bpf import FakeBpf
 
 RA = 9
 """The protocol number of routes that came by router advertisement."""
@@ -49,11 +50,7 @@ class FakeKernel:
         self.sysctl = FakeSysctls(self)
         self.nft = FakeNft(self)
         self.originals = FakeOriginals(self)
-
-    @property
-    def bpf(self) -> Bpf:
-        """There is none."""
-        raise HostError.of("the fake kernel has no BPF")
+        self.bpf: Bpf = FakeBpf(lambda: {name: link.index for name, link in self.spaces[""].links.items()})
 
     def add_link(self, name: str, netns: str = "", **given: object) -> None:
         """A device that somebody else made."""

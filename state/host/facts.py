@@ -11,7 +11,7 @@ from typing import Optional, Union
 from state.facts import Device, Facts, Features, Scope
 from state.host import nftables, surroundings
 from state.kernel import Address, Kernel, Link
-from state.naming import is_mark
+from state.naming import PROTOCOL, is_mark
 
 OLDEST_KERNEL = (6, 1)
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
@@ -65,7 +65,8 @@ def _python_version() -> tuple[int, ...]:
 def _devices(links: Iterable[Link], addresses: Iterable[Address]) -> dict[str, Device]:
     held: dict[str, list[str]] = {}
     for item in addresses:
-        held.setdefault(item.device, []).append(f"{item.address}/{item.length}")
+        if item.protocol != PROTOCOL:
+            held.setdefault(item.device, []).append(f"{item.address}/{item.length}")
     return {
         link.name: Device(link.name, link.index, link.mtu, link.up, tuple(held.get(link.name, ())), link.accept_ra)
         for link in links

@@ -16,6 +16,7 @@ from state.kernel import Kernel
 from state.kinds import KINDS
 from state.kinds.kind import Kind
 from state.manifest import Network, Ranges, Ssh, Underlay
+from state.naming import PROTOCOL, is_mark
 from state.plan import HostPlan, Observation, for_host, scope
 from state.problem import Source
 from tests.fake_kernel import FakeKernel
@@ -77,13 +78,14 @@ def facts(**changed: Any) -> Facts:
 
 def gathered(kernel: Kernel, uplink: str = "eth0") -> Facts:
     """The facts that kinds need, from a kernel."""
-    addresses = kernel.net.addresses()
+    found = [item for item in kernel.net.addresses() if item.protocol != PROTOCOL]
     devices = {
         link.name: Device(
             link.name, link.index, link.mtu, link.up,
-            tuple(f"{item.address}/{item.length}" for item in addresses if item.device == link.name), link.accept_ra,
+            tuple(f"{item.address}/{item.length}" for item in found if item.device == link.name), link.accept_ra,
         )
         for link in kernel.net.links()
+        if not any(map(is_mark, link.marks))
     }  # fmt: skip
     present = frozenset(kernel.netns.names())
     mtu = devices[uplink].mtu if uplink in devices else 1500
