@@ -8,6 +8,7 @@ import struct
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Optional
 
 from bpf import hooks, maps
 from bpf.generation import WORD
@@ -61,8 +62,8 @@ def replace(link: Path, program_fd: int) -> None:
         hooks.relink(fd, program_fd)
 
 
-def edit(root: Path, table: str, key: bytes, value: bytes) -> None:
-    """Write into the live table of the active generation."""
+def edit(root: Path, table: str, key: bytes, value: Optional[bytes]) -> None:
+    """Write into the live table of the active generation, or (None) take an entry from it."""
     folder = root / "netctl" / LAYOUT
     with pinned(folder / WORD) as word_fd, pinned(folder / table) as outer:
         word = maps.lookup(word_fd, bytes(4), 8)
@@ -70,4 +71,7 @@ def edit(root: Path, table: str, key: bytes, value: bytes) -> None:
         inner = maps.inner(outer, word[0])
         assert inner is not None
         with maps.held(maps.by_id(inner)) as fd:
-            maps.write(fd, {key: value})
+            if value is None:
+                maps.remove(fd, key)
+            else:
+                maps.write(fd, {key: value})
