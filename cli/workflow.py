@@ -120,7 +120,8 @@ def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
     for phase in job.phases:
 
         def make(session: Session, of: Phase = phase) -> Observation | None:
-            return None if interrupt.requested else job.make(session, of.changes[session.name])
+            changes = remaining(of.changes[session.name], after.get(session.name))
+            return None if interrupt.requested else job.make(session, changes)
 
         with progress.counting(len(phase.changes), f"hosts through phase {phase.name}") as finished:
             rows = fleet.each(make, [host for host in phase.changes if host not in failed], finished)
@@ -136,6 +137,13 @@ def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
         verify(host, after.get(host.host), failed.get(host.host), job, cut, sorted(failed)) for host in job.plan.hosts
     )
     return Result(job.cluster.name, tuple(hosts), cut)
+
+
+def remaining(changes: tuple[Change, ...], seen: Observation | None) -> tuple[Change, ...]:
+    """The changes of a phase, without the removal of what went with something else in a phase before."""
+    if seen is None:
+        return changes
+    return tuple(change for change in changes if change.after is not None or change.address in seen.found[change.kind])
 
 
 def verify(
