@@ -1,17 +1,17 @@
 """A fleet's manifests, one after the other: each differs from the one before by what a person might change in one go.
 
-The walk is drawn once from a fixed seed, so that it is data: the same two hundred changes on every machine.
+The walk is drawn once from a fixed seed, so that it is data: the same changes on every machine.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-SEED = 20261122
+SEED = 3
 Labels = Mapping[str, str]
 Document = Mapping[str, Any]
 
@@ -20,18 +20,25 @@ HOME = {"web-1": "alpha", "db-1": "alpha", "aux-1": "alpha", "web-2": "beta", "d
 FENCES = {"fence-1": "alpha", "fence-2": "beta"}
 WORLD = ("203.0.113.200", "203.0.113.250", "198.51.100.20", "2001:db8:fa::20")
 APPS = ("web", "db", "aux")
+CROWD = 9
+QUARANTINE = "quarantine"
 TIERS = ("front", "back")
 RELEASES = tuple(f"r{number}" for number in range(1, 9))
 
 SELECTORS: tuple[Document, ...] = (
     {},
-    *({"matchLabels": {"app": app}} for app in APPS),
-    *({"matchLabels": {"tier": tier}} for tier in TIERS),
+    {},
+    {"matchLabels": {"app": "web"}},
+    {"matchLabels": {"app": "db"}},
+    {"matchLabels": {"app": "aux"}},
+    {"matchLabels": {"tier": "front"}},
     {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["back"]}]},
     {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "db"]}]},
     {"matchExpressions": [{"key": "release", "operator": "Exists"}]},
 )
 PORTS: tuple[Document | None, ...] = (
+    None,
+    None,
     None,
     {"ports": [{"port": "7001", "protocol": "TCP"}, {"port": "7001", "protocol": "UDP"}]},
     {"ports": [{"port": "7001", "endPort": 7002, "protocol": "ANY"}]},
@@ -93,16 +100,21 @@ class Story:
         }
 
 
-def walk(length: int, seed: int = SEED) -> list[Story]:
-    """The first manifest and `length` that follow, each another one than the one before."""
+def walk(seed: int = SEED) -> Iterator[Story]:
+    """Manifest after manifest, each another one than the one before, without an end."""
     draw = random.Random(seed)
-    found = [first()]
-    while len(found) <= length:
+    story = first()
+    yield story
+    while True:
         told, change = draw.choice(CHANGES)
-        story = change(found[-1], draw)
-        if (story.labels, story.policies) != (found[-1].labels, found[-1].policies):
-            found.append(replace(story, told=told))
-    return found
+        if QUARANTINE in story.policies:
+            told, change = "a quarantine ended", _released
+        elif len(story.policies) > CROWD:
+            told, change = "a policy removed", _remove
+        following = change(story, draw)
+        if (following.labels, following.policies) != (story.labels, story.policies):
+            story = replace(following, told=told)
+            yield story
 
 
 def first() -> Story:
@@ -150,12 +162,16 @@ def _new_allow(story: Story, draw: random.Random) -> Story:
 
 
 def _deny(story: Story, draw: random.Random) -> Story:
-    peer, ports = draw.choice(SELECTORS[1:]), draw.choice(PORTS[1:])
-    return _put(story, _allow(draw.choice(APPS), 1, draw.choice(("ingress", "egress")), peer, ports, "deny"))
+    """There is one at a time: denials are many enough as it is."""
+    peer, ports = draw.choice(SELECTORS[2:]), draw.choice(PORTS[3:])
+    before = next((name for name in story.policies if name.startswith("deny")), "")
+    return _put(
+        _without(story, before), _allow(draw.choice(APPS), 1, draw.choice(("ingress", "egress")), peer, ports, "deny")
+    )
 
 
 def _remove(story: Story, draw: random.Random) -> Story:
-    named = [name for name in sorted(story.policies) if not name.endswith("-1") or name.startswith("deny")]
+    named = [name for name in sorted(story.policies) if not name.startswith("allow-ingress") or name[-1] != "1"]
     return _without(story, draw.choice(named)) if named else story
 
 
@@ -164,7 +180,7 @@ def _remove_any(story: Story, draw: random.Random) -> Story:
 
 
 def _one_for_another(story: Story, draw: random.Random) -> Story:
-    """An allow goes, and another comes in the same change that says the same of those who are there: by another label."""
+    """An allow goes, and another comes in the same change that says the same in other words."""
     named = [name for name in sorted(story.policies) if name.startswith("allow-ingress")]
     if not named:
         return story
@@ -180,8 +196,11 @@ def _one_for_another(story: Story, draw: random.Random) -> Story:
 
 
 def _relabel(story: Story, draw: random.Random, key: str, values: tuple[str, ...]) -> Story:
-    name = draw.choice(sorted(HOME))
-    return replace(story, labels={**story.labels, name: {**story.labels[name], key: draw.choice(values)}})
+    return _with_label(story, draw.choice(sorted(HOME)), key, draw.choice(values))
+
+
+def _with_label(story: Story, name: str, key: str, value: str) -> Story:
+    return replace(story, labels={**story.labels, name: {**story.labels[name], key: value}})
 
 
 def _release(story: Story, draw: random.Random) -> Story:
@@ -199,7 +218,11 @@ def _tier(story: Story, draw: random.Random) -> Story:
 
 
 def _app(story: Story, draw: random.Random) -> Story:
-    return _relabel(story, draw, "app", APPS)
+    """Away from what its name says, or back."""
+    name = draw.choice(sorted(HOME))
+    away = [key for key in sorted(HOME) if story.labels[key]["app"] != key[:-2]]
+    app = away[0][:-2] if away else draw.choice(APPS)
+    return _with_label(story, away[0] if away else name, "app", app)
 
 
 def _blocks(draw: random.Random) -> list[Document]:
@@ -214,7 +237,7 @@ def _block_in(story: Story, draw: random.Random) -> Story:
 
 def _block_out(story: Story, draw: random.Random) -> Story:
     """Egress to a block: and to the endpoints of the namespace, so that not everything else ends."""
-    rules = [{"toCIDRSet": _blocks(draw)}, {"toEndpoints": [{}]}]
+    rules = [{"toCIDRSet": _blocks(draw)}, {"toEndpoints": [draw.choice(SELECTORS)]}]
     return _put(story, _policy("block-egress-web", "web", egress=rules))
 
 
@@ -244,6 +267,26 @@ def _everybody(story: Story, draw: random.Random) -> Story:
     return _without(story, name) if name in story.policies else _put(story, (name, document))
 
 
+def _quarantine(story: Story, draw: random.Random) -> Story:
+    """Nobody reaches anybody. It never lasts longer than one change."""
+    name, document = QUARANTINE, {"fromEntities": ["all"]}
+    return _put(story, _policy(name, "", ingressDeny=[document]))
+
+
+def _released(story: Story, draw: random.Random) -> Story:
+    return _without(story, QUARANTINE)
+
+
+def _open(story: Story, draw: random.Random) -> Story:
+    """Everybody in the namespace may speak with everybody in it, on some ports or on all."""
+    direction = draw.choice(("ingress", "egress"))
+    ends, ports = ("fromEndpoints", "toEndpoints")[direction == "egress"], draw.choice(PORTS[:5])
+    rules: list[Document] = [{ends: [{}], **({"toPorts": [ports]} if ports else {})}]
+    if direction == "egress":
+        rules.append({"toCIDRSet": [{"cidr": "0.0.0.0/0"}]})
+    return _put(story, _policy(f"open-{direction}", "", **{direction: rules}))
+
+
 Change = Callable[[Story, random.Random], Story]
 CHANGES: tuple[tuple[str, Change], ...] = (
     ("an allow added or edited", _new_allow),
@@ -264,4 +307,6 @@ CHANGES: tuple[tuple[str, Change], ...] = (
     ("a block moved for egress", _block_out),
     ("a Kubernetes block", _ip_block),
     ("the namespace isolated, or not", _everybody),
+    *(3 * (("the namespace opened", _open),)),
+    *(2 * (("a quarantine", _quarantine),)),
 )

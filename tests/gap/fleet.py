@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from types import TracebackType
 
 from cli import workflow
 from cli.interrupt import Interrupt
-from cli.result import Result
 from inventory.archive import Archive
 from inventory.fleet import Fleet
 from inventory.lab import entry, power
@@ -70,7 +70,7 @@ class Street:
             self._deafen(door.netns, name == "world")
 
     def _deafen(self, netns: str, is_world: bool) -> None:
-        """Only for what the packets are: neighbours are still talked to, and the world's SSH still reaches the hosts."""
+        """Only for what the packets are: neighbours still talk, and the world's SSH still reaches the hosts."""
         places = [""]
         if is_world:
             families = (("ip", [item for item in WORLD if ":" not in item]), ("ip6", [i for i in WORLD if ":" in i]))
@@ -91,16 +91,27 @@ class Street:
         rows = workflow.observe(self._fleet, cluster)
         return rows, workflow.plan(cluster, rows, workflow.towards(cluster))
 
-    def carry_out(self, cluster: Cluster, rows: workflow.Rows, plan: Plan) -> Result:
-        """Make the changes, phase by phase; nothing may be left."""
+    def carry_out(self, cluster: Cluster, rows: workflow.Rows, plan: Plan) -> list[str]:
+        """Make the changes, phase by phase, and say which phases there were; nothing may be left."""
         assert self._fleet is not None
         steps = self.phased([host for host in plan.hosts if host.applicable], cluster)
         facts = workflow.facts(rows)
         job = workflow.Job(cluster, plan, steps, workflow.towards(cluster), "the walk", facts=facts)
         result = workflow.apply(self._fleet, job, Interrupt())
         assert not result.exit_code, [problem for host in result.hosts for problem in host.problems]
-        return result
+        return [step.name for step in steps]
 
-    def apply(self, cluster: Cluster) -> Result:
+    def apply(self, cluster: Cluster) -> None:
         """Bring the hosts to what the manifest says."""
-        return self.carry_out(cluster, *self.plan(cluster))
+        self.carry_out(cluster, *self.plan(cluster))
+
+    def refused(self) -> Counter[str]:
+        """What the datapath of all hosts has dropped so far, by reason."""
+        assert self._fleet is not None
+        found: Counter[str] = Counter()
+        for row in self._fleet.each(lambda session: session.call("status")).values():
+            assert row.value is not None, row.error
+            for item in row.value["counters"]:
+                if not item["reason"].startswith("PASSED"):
+                    found[item["reason"]] += item["packets"]
+        return found

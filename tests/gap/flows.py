@@ -15,8 +15,8 @@ from tests.gap.changes import FENCES, HOME
 from tests.gap.changes import WORLD as OUTSIDE
 from tests.gap.stream import EITHER, FENCE, MUST, NEVER, Door, Flow
 
-FRESH = 150
-"""How many source ports a flow of fresh connections cycles through: the time between two uses is that of a phase."""
+FRESH = 1000
+"""How many source ports a flow of fresh connections cycles through."""
 
 PAIRS = (
     ("web-1", "db-1"),
@@ -97,8 +97,8 @@ def allowed(cluster: Cluster, wanted: Iterable[Flow]) -> dict[str, bool]:
 
 
 def _allowed(cluster: Cluster, flow: Flow) -> bool:
-    ends = (parties.at(cluster, ip_address(text)) for text in (flow.source, flow.destination))
-    return decide(cluster, *ends, flow.protocol, flow.port).allowed
+    origin, target = (parties.at(cluster, ip_address(text)) for text in (flow.source, flow.destination))
+    return decide(cluster, origin, target, flow.protocol, flow.port).allowed
 
 
 def rules(before: Mapping[str, bool], after: Mapping[str, bool]) -> dict[str, str]:

@@ -4,7 +4,8 @@
  *
  * The configuration has lines `door NETNS-PATH DEVICE` and
  * `flow FROM-DOOR TO-DOOR PROTOCOL FROM-ADDRESS TO-ADDRESS FROM-PORT TO-PORT PORTS FROM-MAC NEXT-HOP-MAC`.
- * A flow sends numbered packets, cycling through PORTS source ports; each one that arrives is sent back with its number.
+ * A flow sends numbered packets; each one that arrives is sent back with its number. With more than one source port each
+ * packet with an even number begins a connection, and the next odd one is the second and last of one begun a while before.
  *
  * Frames are written to packet sockets and read from them, on the endpoint's own device: no stack in between answers,
  * retransmits or queues. Whoever runs this keeps the stacks from answering.
@@ -40,6 +41,7 @@
 #define PATIENCE 0.1	     /* seconds without progress, after which a turn gives up */
 #define LAST_PATIENCE 1.0    /* and a window */
 #define LOST_FENCE 5.0
+#define A_WHILE 0.15	     /* seconds from the first packet of a fresh connection to its second */
 
 enum { ARRIVED = 1, RETURNED = 2 };
 
@@ -144,13 +146,22 @@ static struct frame *place(struct door *door)
 	return &door->queue[door->queued++];
 }
 
+static unsigned connection_of(const struct flow *flow, uint64_t number)
+{
+	uint64_t connection = number / 2, lag = rate * A_WHILE / 2;
+
+	if (number & 1 && connection >= lag)
+		connection -= lag;
+	return connection % flow->ports;
+}
+
 static void send_one(int index)
 {
 	struct flow *flow = &flows[index];
 	struct end source = flow->source;
 	uint64_t at = flow->next - flow->base;
 	struct numbered payload = {.flow = htonl(index), .direction = htonl(FORWARD), .number = htobe64(flow->next)};
-	bool fresh = flow->ports > 1;
+	bool opens = flow->ports > 1 && !(flow->next & 1);
 
 	if (at >= flow->room) {
 		size_t room = flow->room ? 2 * flow->room : 4096;
@@ -162,8 +173,8 @@ static void send_one(int index)
 		flow->room = room;
 	}
 	memcpy(payload.magic, MAGIC, sizeof(payload.magic));
-	source.port += flow->next % flow->ports;
-	write_frame(place(&doors[flow->from]), flow->ipv6, flow->protocol, &source, &flow->destination, fresh, &payload);
+	source.port += connection_of(flow, flow->next);
+	write_frame(place(&doors[flow->from]), flow->ipv6, flow->protocol, &source, &flow->destination, opens, &payload);
 	flow->next++;
 	outstanding += is_must(flow);
 }
