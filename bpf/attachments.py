@@ -136,11 +136,16 @@ class Attachments:
         self._pins.drop(mark)
 
     def sweep(self) -> None:
-        """Forget what was attached to devices that are gone."""
+        """Forget what was attached to devices that are gone, and links that somebody detached."""
         indexes = devices()
         for device, direction in self._pins.links():
-            if device not in indexes:
-                self._pins.drop(self._pins.link(device, direction))
+            path = self._pins.link(device, direction)
+            fd = self._pins.get(path)
+            if fd is not None:
+                with held(fd):
+                    alive = indexes.get(device) == hooks.link_target(fd)[0]
+                if not alive:
+                    self._pins.drop(path)
         for name in children(f"{self._pins.base}/qdiscs"):
             device = self._pins.device(name)
             if device not in indexes:

@@ -126,7 +126,7 @@ def children(folder: str) -> list[str]:
     """The sorted names in a folder; none if it does not exist."""
     try:
         return sorted(os.listdir(folder))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -104,8 +104,10 @@ class LinuxBpf:
                 self._attachments.attach(device, direction, item)
 
     def delete_program(self, name: str) -> None:
-        """Remove the pins."""
+        """Remove the pins, and those of links that lead nowhere any more."""
         self._programs.delete(name)
+        with inside(self._home):
+            self._attachments.sweep()
 
     def attachments(self) -> Mapping[str, Attachment]:
         """What netctl has attached, by `DEVICE DIRECTION`."""
@@ -120,14 +122,12 @@ class LinuxBpf:
     def attach(self, device: str, direction: str, attachment: Attachment) -> None:
         """Attach the pinned program first in line, or replace what is attached there in one step."""
         with inside(self._home):
-            self._attachments.sweep()
             self._attachments.attach(device, direction, attachment)
 
     def detach(self, device: str, direction: str) -> None:
         """Take netctl's program away from this hook."""
         with inside(self._home):
             self._attachments.detach(device, direction)
-            self._attachments.sweep()
 
     @contextmanager
     def _pinned(self, *names: str) -> Generator[Optional[Mapping[str, int]], None, None]:

@@ -27,8 +27,22 @@ def warnings(
     yield from network_manager()
     yield from _forward_policy()
     yield from _reverse_path(kernel, links, addresses, uplink)
+    yield from others_programs(kernel, uplink)
     if scope.tunnel_port:
         yield from _port_taken(scope.tunnel_port, links)
+
+
+def others_programs(kernel: Kernel, uplink: str) -> Iterator[str]:
+    """Programs of others at the uplink's hooks; that one of them runs first is a difference, too."""
+    if not uplink or kernel.bpf.missing():
+        return
+    for direction in ("ingress", "egress"):
+        names = ", ".join(kernel.bpf.foreign(uplink, direction))
+        if names:
+            yield (
+                f"{uplink} {direction} has a program that is not netctl's ({names}): "
+                "netctl's runs first, and what it drops or delivers the other does not see"
+            )
 
 
 def networkd(root: str = "/") -> Iterator[str]:

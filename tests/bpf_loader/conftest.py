@@ -7,7 +7,7 @@ import re
 import secrets
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Town:
     root: Path
     mode: str = "overlay"
     endpoints: int = 2
-    extra: tuple[Endpoint, ...] = field(default_factory=tuple)
+    uplink: str = UPLINK
 
     def run(self, command: str) -> str:
         """The output of a shell command on the host."""
@@ -58,7 +58,7 @@ class Town:
         """Hosts alpha (this one) and beta; the endpoints of alpha in namespaces netctl makes, one on beta."""
         hosts = {name: _host(name, number) for number, name in enumerate(("alpha", "beta"), 1)}
         here = [_endpoint(hosts["alpha"], number, f"{self.prefix}-{number}") for number in range(5, 5 + self.endpoints)]
-        living = [*here, _endpoint(hosts["beta"], 9, "elsewhere"), *self.extra]
+        living = [*here, _endpoint(hosts["beta"], 9, "elsewhere")]
         ranges = Ranges(IPv4Network("10.42.0.0/16"), IPv6Network("fd42::/48"))
         return Cluster(
             "town", 1, Network(self.mode), ranges, hosts, {}, {item.key: item for item in living},
@@ -67,7 +67,7 @@ class Town:
 
     def facts(self) -> Facts:
         """What the host says of itself."""
-        return gather(self.kernel, replace(scope(self.cluster, "alpha"), uplink=UPLINK))
+        return gather(self.kernel, replace(scope(self.cluster, "alpha"), uplink=self.uplink))
 
     def plan(self) -> list[str]:
         """What is to be done, a line each."""

@@ -184,6 +184,8 @@ def test_a_program_of_somebody_else_that_runs_first_is_drift_and_stays(town: Tow
             town.apply()
             assert town.plan() == []
             assert town.bpf.foreign("eth0", "ingress") == ("watcher",)
+            (said,) = [text for text in town.facts().warnings if "watcher" in text]
+            assert said.startswith("eth0 ingress has a program that is not netctl's (watcher)")
 
 
 def test_what_runtime_maps_hold_is_no_difference(town: Town) -> None:

@@ -40,7 +40,8 @@ def test_nothing_is_active_at_first(pinned: dict[str, int]) -> None:
 
 
 def test_what_is_written_is_read(pinned: dict[str, int]) -> None:
-    tables = {name: {} for name in TABLES} | {
+    empty: dict[str, dict[bytes, bytes]] = {name: {} for name in TABLES}
+    tables = empty | {
         "addresses": {ADDRESS: VALUE},
         "pages": {struct.pack("<I", 0): bytes(512), struct.pack("<I", 1): bytes(511) + b"\x01"},
     }
@@ -85,7 +86,7 @@ def test_the_active_slot_is_not_touched_before_the_store(
         raise KeyboardInterrupt
 
     ids = {name: slots(pinned, name)[slot] for name in TABLES}
-    monkeypatch.setattr(generation.maps, "store", store)
+    monkeypatch.setattr(maps, "store", store)
     with pytest.raises(KeyboardInterrupt):
         generations.switch(_whole({}))
     assert seen == [(before, ids)]
@@ -100,7 +101,7 @@ def test_a_change_is_one_store_of_the_processor(pinned: dict[str, int], monkeypa
         stores.append(word)
         real(fd, word)
 
-    monkeypatch.setattr(generation.maps, "store", store)
+    monkeypatch.setattr(maps, "store", store)
     Generations(pinned).switch(_whole({ADDRESS: VALUE}))
     assert stores == [1 << 8 | 1]
     assert Generations(pinned).word() == stores[0]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
+import pytest
+
+from bpf import libbpf
+from bpf.elf import Elf
+from bpf.objects import Loading, Object
+from state.kernel_bpf import Program, program_digest
 from state.policy.compiler import Compiled
 from state.policy.verdicts import Entry, Outcome, Policy
+from state.problem import HostError
+from tests.bpf_loader import intruder
 from tests.bpf_loader.conftest import SOURCE, Town
+from tests.bpf_loader.test_layout import compile_object
 
 WORLD = {"0.0.0.0/0": False, "::/0": False, "10.42.0.0/16": True, "fd42::/48": True}
 
@@ -50,6 +60,72 @@ def test_destroying_leaves_no_pin_no_mount_and_no_program(town: Town) -> None:
     assert str(town.root) not in Path("/proc/self/mountinfo").read_text()
     assert town.bpf.foreign("eth0", "ingress") == ()
     assert town.run("tc qdisc show dev eth0 clsact") == ""
+
+
+@pytest.mark.parametrize("harm", ["ip link del nc-0005", "ip link del nc-overlay", ""])
+def test_destroying_leaves_no_pin_of_what_was_harmed_before(town: Town, harm: str) -> None:
+    town.apply()
+    if harm:
+        town.run(harm)
+    elif town.bpf.tcx():
+        intruder.detach(town.root / "netctl/links/nc-0005-egress")
+    town.destroy()
+    assert list(town.root.iterdir()) == []
+
+
+def test_a_bpf_file_system_that_was_there_stays(town: Town) -> None:
+    town.run(f"mount -t bpf somebody {town.root}")
+    town.apply()
+    town.destroy()
+    assert f" {town.root} " in Path("/proc/self/mountinfo").read_text()
+    assert "netctl" not in [path.name for path in town.root.iterdir()]
+
+
+def test_a_device_with_a_dot_in_its_name_has_its_programs(town: Town) -> None:
+    town.run("ip link set eth0 down; ip link set eth0 name eth0.100; ip link set eth0.100 up")
+    town.uplink = "eth0.100"
+    assert "+ attachment eth0.100 ingress" in town.apply()
+    assert town.plan() == []
+    town.destroy()
+    assert list(town.root.iterdir()) == []
+
+
+def test_settings_that_an_object_does_not_have_are_named(town: Town) -> None:
+    town.apply()
+    with pytest.raises(HostError, match="program uplink: its settings do not fit: ipv4_enabled"):
+        town.bpf.load_program("uplink", Program(program_digest(town.bpf.objects()["uplink"], {}), {}))
+
+
+def test_a_program_of_another_version_is_refused_by_name(town: Town) -> None:
+    town.apply()
+    with pytest.raises(HostError, match="this version of netctl does not carry 0123456789abcdef"):
+        town.bpf.load_program("uplink", Program("0123456789abcdef", town.bpf.programs()["uplink"].config))
+
+
+def test_what_the_verifier_says_is_in_the_problem(town: Town, tmp_path: Path) -> None:
+    source = """
+    SEC("tc") int entry(struct __sk_buff *skb) { return *(volatile int *)(long)skb->data; }
+    char LICENSE[] SEC("license") = "GPL";
+    """
+    data = compile_object(tmp_path, source)
+    with pytest.raises(HostError) as caught:
+        Loading(Object("bad", data, Elf.parse(data)), {}, {})
+    (problem,) = caught.value.problems
+    assert problem.summary.startswith("cannot load the program bad: ")
+    assert "invalid access to packet" in problem.detail
+
+
+def test_without_libbpf_there_is_a_sentence(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str, **_: object) -> ctypes.CDLL:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    libbpf.library.cache_clear()
+    monkeypatch.setattr(ctypes, "CDLL", absent)
+    try:
+        (sentence,) = town.bpf.missing()
+    finally:
+        libbpf.library.cache_clear()
+    assert sentence.startswith("libbpf.so.1 is missing. Install libbpf (Debian: apt-get install libbpf1).")
 
 
 def test_a_host_in_native_mode_has_no_overlay(town: Town) -> None:

@@ -25,10 +25,13 @@ def built(folder: Path) -> list[bytes]:
 
 def compiled(folder: Path, definitions: str) -> bytes:
     """A little object with these structures in a map."""
+    return compile_object(folder, definitions + _MAP)
+
+
+def compile_object(folder: Path, text: str) -> bytes:
+    """An object of this text."""
     source = folder / "odd.bpf.c"
-    source.write_text(
-        "#include <linux/bpf.h>\n#include <linux/types.h>\n#include <bpf/bpf_helpers.h>\n" + definitions + _MAP
-    )
+    source.write_text("#include <linux/bpf.h>\n#include <linux/types.h>\n#include <bpf/bpf_helpers.h>\n" + text)
     clang = shutil.which("clang-19") or "clang"
     arch = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
     command = [clang, "-O2", "-g", "-target", "bpf", f"-I/usr/include/{arch}-linux-gnu", "-c", str(source), "-o"]
