@@ -21,6 +21,9 @@ ADDRESS = f"inet {TABLE}"
 
 _Network = Union[IPv4Network, IPv6Network]
 _PROTOCOLS = {4: ("icmp", "tcp", "udp"), 6: ("ipv6-icmp", "tcp", "udp")}
+# nft knows names only where /etc/protocols is: it is told numbers, and may answer with either (IANA, protocol numbers).
+_NUMBERS: Mapping[str, int] = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58}
+_NAMES = {number: name for name, number in _NUMBERS.items()}
 _CHAIN = "postrouting"
 _OWN_DEVICES = f"{PREFIX}*"
 
@@ -105,7 +108,7 @@ def _expression(item: Translation) -> list[object]:
     protocol = "ip6" if ":" in item.source else "ip"
     return [
         _match("!=", {"meta": {"key": "oifname"}}, _OWN_DEVICES),
-        _match("==", {"meta": {"key": "l4proto"}}, {"set": list(item.protocols)}),
+        _match("==", {"meta": {"key": "l4proto"}}, {"set": [_NUMBERS.get(name, name) for name in item.protocols]}),
         _match("==", _field(protocol, "saddr"), _prefix(item.source)),
         _match("!=", _field(protocol, "daddr"), {"set": [_prefix(network) for network in item.direct]}),
         {"masquerade": None},
@@ -162,7 +165,7 @@ def _translation(expression: Sequence[Any]) -> Optional[Translation]:
         found = Translation(
             str(network),
             _normal(_networks(direct["match"]["right"])),
-            tuple(sorted(protocols["match"]["right"]["set"])),
+            tuple(sorted(_NAMES.get(item, str(item)) for item in protocols["match"]["right"]["set"])),
         )
         left = [item["match"]["left"] for item in (device, protocols, source, direct)]
         operators = [item["match"]["op"] for item in (device, protocols, source, direct)]
