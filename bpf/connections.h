@@ -28,12 +28,10 @@ struct recalled {
 static __always_inline void connection_key(const struct packet *p, bool from_owner, struct connection_key *key)
 {
 	key->peer = from_owner ? p->destination : p->source;
-	key->own_port = from_owner ? p->source_port : p->destination_port;
-	key->peer_port = from_owner ? p->destination_port : p->source_port;
-	key->protocol = p->protocol;
-	key->pad[0] = 0;
-	key->pad[1] = 0;
-	key->pad[2] = 0;
+	/* own_port, peer_port, protocol and padding in one word */
+	((volatile __u64 *)key)[2] = two((from_owner ? p->destination_port : p->source_port) << 16 |
+					     (from_owner ? p->source_port : p->destination_port),
+					 p->protocol);
 }
 
 /* An LRU element can be reused for another key under its reader: everything that matters goes into one word. */
@@ -50,6 +48,12 @@ static __always_inline __u64 check(const struct connection_key *key, __u64 peer,
 static __always_inline __u64 peer_word(const struct peer *peer)
 {
 	return (__u64)peer->endpoint << 48 | (__u64)peer->host << 32 | peer->identity;
+}
+
+/* Who and where, in one word; what else is known of a peer belongs to the slow path. */
+static __always_inline void set_peer(struct peer *peer, __u64 word)
+{
+	*(volatile __u64 *)peer = word;
 }
 
 static __always_inline bool is_opening(const struct packet *p)
@@ -87,9 +91,7 @@ static __always_inline enum memory recall(const struct packet *p, __u32 owner, b
 	if ((__s64)(entry->expires - bpf_jiffies64()) < 0)
 		return ABSENT;
 	r->entry = entry;
-	r->peer.identity = peer;
-	r->peer.host = peer >> 32;
-	r->peer.endpoint = peer >> 48;
+	set_peer(&r->peer, peer);
 	r->flags = judged;
 	r->from_owner = from_owner;
 	/* A SYN opens a connection of its own: against the direction of this one, or after its end. */

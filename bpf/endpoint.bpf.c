@@ -9,16 +9,25 @@
 
 static __always_inline const struct endpoint *find_self(struct __sk_buff *skb, struct packet *p)
 {
-	__u32 device = skb->ifindex;
-	__u32 *number = bpf_map_lookup_elem(&devices, &device);
+	__u32 device = skb->ifindex, place = device & (MAX_ENDPOINTS - 1);
+	__u32 *hint = bpf_map_lookup_elem(&hints, &place), *number, guess;
 	const struct endpoint *self;
 
-	if (!number)
+	if (!hint)
 		return NULL;
-	self = bpf_map_lookup_elem(&endpoints, number);
-	if (!self || !self->ifindex)
-		return NULL;
-	p->endpoint = *number;
+	guess = *hint;
+	self = bpf_map_lookup_elem(&endpoints, &guess);
+	if (!self || self->ifindex != device) {
+		number = bpf_map_lookup_elem(&devices, &device);
+		if (!number)
+			return NULL;
+		guess = *number;
+		self = bpf_map_lookup_elem(&endpoints, &guess);
+		if (!self || self->ifindex != device)
+			return NULL;
+		*hint = guess;
+	}
+	p->endpoint = guess;
 	return self;
 }
 
@@ -91,7 +100,7 @@ static __always_inline enum memory recall_sent(struct packet *p, struct recalled
 	const struct peer *to;
 
 	if (memory != ABSENT) {
-		p->to = r->peer;
+		set_peer(&p->to, peer_word(&r->peer));
 		p->from.identity = r->own_identity;
 		return memory;
 	}
@@ -148,7 +157,7 @@ SEC("tc") int from_endpoint(struct __sk_buff *skb)
 	struct packet p = {.point = POINT_FROM_ENDPOINT, .length = skb->len};
 	bool ready = read_generation(&p);
 	const struct endpoint *self = find_self(skb, &p);
-	struct recalled r = {};
+	struct recalled r;
 	int refused, reason;
 
 	clear_mark(skb);

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
-LAYOUT = "643b6b3cf030"
+LAYOUT = "1f328e577758"
 """The digest of all below: part of the pin path."""
 
 
@@ -723,6 +723,16 @@ MAPS: Mapping[str, MapLayout] = {
         flags=1024,
         key_type="__u32",
         value_type="__u64",
+    ),
+    "hints": MapLayout(
+        name="hints",
+        type="array",
+        key=4,
+        value=4,
+        max_entries=4096,
+        flags=0,
+        key_type="__u32",
+        value_type="__u32",
     ),
     "hosts": MapLayout(
         name="hosts",

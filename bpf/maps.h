@@ -128,6 +128,14 @@ struct {
 	__type(value, __u32);
 } devices SEC(".maps");
 
+/* What `devices` said last, by the ifindex's lower bits: believed only if the endpoint says the same, and no hash lookup. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} hints SEC(".maps");
+
 struct connection_table {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);

@@ -103,14 +103,27 @@ static __always_inline void set_mark(struct __sk_buff *skb, __u32 bits)
 	skb->mark = (skb->mark & ~MARK_MASK) | bits;
 }
 
+/* In whole words: what is written in pieces and read as one waits until it has left the store buffer. */
+static __always_inline __u64 two(__u32 first, __u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)second << 32 | first;
+#else
+	return (__u64)first << 32 | second;
+#endif
+}
+
+static __always_inline void join(struct address *address, __u32 a, __u32 b, __u32 c, __u32 d)
+{
+	volatile __u64 *half = (__u64 *)address;
+
+	half[0] = two(a, b);
+	half[1] = two(c, d);
+}
+
 static __always_inline void map_ipv4(struct address *address, __be32 ipv4)
 {
-	__u32 *words = (__u32 *)address;
-
-	words[0] = 0;
-	words[1] = 0;
-	words[2] = bpf_htonl(0xffff);
-	words[3] = ipv4;
+	join(address, 0, 0, bpf_htonl(0xffff), ipv4);
 }
 
 static __always_inline bool is_ipv4(const struct address *address)

@@ -158,6 +158,7 @@ static __noinline int parse_extensions(struct __sk_buff *skb, struct packet *p)
 static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv6hdr *ip = packet_start(skb) + ETH_HLEN;
+	const __u32 *from;
 	int refused;
 
 	if (!ipv6_enabled)
@@ -166,8 +167,9 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 		return TRUNCATED;
 	if (ip->version != 6)
 		return BAD_HEADER;
-	__builtin_memcpy(&p->source, &ip->saddr, sizeof(p->source));
-	__builtin_memcpy(&p->destination, &ip->daddr, sizeof(p->destination));
+	from = (const __u32 *)&ip->saddr;
+	join(&p->source, from[0], from[1], from[2], from[3]);
+	join(&p->destination, from[4], from[5], from[6], from[7]);
 	/* these stand for IPv4 in the tables */
 	if (is_ipv4(&p->source) || is_ipv4(&p->destination))
 		return BAD_HEADER;

@@ -16,7 +16,7 @@ from state.kernel import Kernel
 from state.kernel_bpf import Map
 from state.kinds.kind import Kind
 
-RUNTIME = frozenset({"connections", "counters", "fragments", "listeners", "tracing"})
+RUNTIME = frozenset({"connections", "counters", "fragments", "hints", "listeners", "tracing"})
 
 
 class Maps(Kind[Map]):

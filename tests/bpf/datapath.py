@@ -132,6 +132,11 @@ class Datapath:
         verdict, out, mark = run(self.programs[point], packet, _context(forwarded_from, mark))
         return self._outcome(verdict, out, mark, before)
 
+    def in_host_namespace(self) -> None:
+        """Let the endpoints' devices be in the host's own namespace."""
+        behind, self.flags, self._behind = self._behind, 1, -1
+        self._sit_behind(behind)
+
     def _sit_behind(self, number: int) -> None:
         """Let this endpoint, and no other, be the one behind the loopback device."""
         if number == self._behind:
@@ -225,7 +230,7 @@ class _Ring:
         return 0
 
     def drain(self) -> tuple[Event, ...]:
-        # Not poll: a kernel that has no interrupt to send itself wakes the waiting at its next tick, which may be too late.
+        # Not poll: a kernel without an interrupt to itself wakes who waits at its next tick, which may be too late.
         consume = libbpf.library().ring_buffer__consume
         consume.argtypes = (c_void_p,)
         consume(self._handle)

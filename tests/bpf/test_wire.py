@@ -59,6 +59,8 @@ def test_endpoints_and_other_hosts_reach_each_other(net: Wire, f: Family) -> Non
 
 @FAMILIES
 def test_what_leaves_for_the_world_is_masqueraded(net: Wire, f: Family) -> None:
+    if not net.masquerades:
+        pytest.skip("this kernel has no nftables that could masquerade")
     assert net.tcp("web", "outside", f.web, f.world) == f.host
     assert net.udp("web", "outside", f.web, f.world) == f.host
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bpf import hooks, maps
 from bpf.layout import MAPS, Endpoint, Host, Peer, Settings
 from bpf.layout import Address as Key
+from state.host.facts import probe
 from state.host.netlink import inside
 from tests.bpf import packets
 from tests.bpf.datapath import TUNNEL_PORT, Datapath, datapath
@@ -64,6 +65,7 @@ class Wire:
 
     def __init__(self, native: bool, stack: ExitStack) -> None:
         self.native = native
+        self.masquerades = probe(tcx=True).nft
         self._stack = stack
         self._prefix = f"ncw{os.getpid()}-"
         self.hosts: dict[str, Datapath] = {}
@@ -191,7 +193,8 @@ class Wire:
                          f"route add {block} via {gateway} dev nc-overlay onlink src {source}")  # fmt: skip
         for endpoint, number, mac in site.endpoints:
             self._endpoint(name, router, endpoint, number, mac)
-        self._masquerade(site)
+        if self.masquerades:
+            self._masquerade(site)
 
     def _endpoint(self, host: str, router: tuple[str, str], name: str, number: int, mac: str) -> None:
         self._ip(host, f"link add nc-{number} address {HOST_MAC} type veth peer name eth0 address {mac} netns "
