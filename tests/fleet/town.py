@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
 import shutil
 import subprocess
+import tarfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,22 @@ from state.cluster import Cluster, Endpoint
 ROOT = Path(__file__).parent.parent.parent
 PAIR = Path(__file__).parent / "pair"
 ON_HOSTS = frozenset({"plan", "apply", "status", "test", "monitor", "destroy"})
+
+
+# A host does not see where this checkout is: its modules come along, into a place that goes with the command.
+_WITH_MODULES = 'mount -t tmpfs code /mnt; base64 -d | tar -xC /mnt; PYTHONPATH=/mnt exec python3 -Bc "$@"'
+
+
+@cache
+def _modules() -> str:
+    """What runs on hosts, as a tar archive in base64."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for folder in ("state", "bpf"):
+            for path in sorted((ROOT / folder).rglob("*")):
+                if path.suffix in {".py", ".o"}:
+                    archive.add(path, path.relative_to(ROOT))
+    return base64.b64encode(packed.getvalue()).decode()
 
 
 @dataclass(frozen=True)
@@ -141,7 +160,7 @@ class Town:
     # (The hosts' own python3: where this process has its own from may not be there.)
     def python(self, place: str, code: str, *words: str) -> str:
         """What a Python program with netctl's own modules at hand prints there; it must succeed."""
-        done = self.run(place, "env", f"PYTHONPATH={ROOT}", "python3", "-Bc", code, *words)
+        done = self.run(place, "unshare", "-m", "sh", "-ec", _WITH_MODULES, "sh", code, *words, stdin=_modules())
         assert done.returncode == 0, f"{place}: {code}\n{done.stdout}{done.stderr}"
         return done.stdout
 
