@@ -25,7 +25,7 @@ ON_HOSTS = frozenset({"plan", "apply", "status", "test", "monitor", "destroy"})
 
 
 # A host does not see where this checkout is: its modules come along, into a place that goes with the command.
-_WITH_MODULES = 'mount -t tmpfs code /mnt; base64 -d | tar -xC /mnt; PYTHONPATH=/mnt exec python3 -Bc "$@"'
+_WITH_MODULES = 'mount -t tmpfs code /mnt; base64 -d | tar -xzC /mnt; PYTHONPATH=/mnt exec python3 -Bc "$@"'
 
 
 @cache
