@@ -185,13 +185,11 @@ static __always_inline int check_sender(struct __sk_buff *skb, struct packet *p)
 {
 	int known;
 
-	if (!skb->ingress_ifindex && p->kind != KIND_RELATED) {
+	if (!skb->ingress_ifindex) {
 		p->from.identity = IDENTITY_HOST;
 		return 0;
 	}
 	known = resolve(p, &p->source, &p->from);
-	if (p->kind == KIND_RELATED)
-		return 0;
 	if (known == KNOWN_NOBODY || (known == KNOWN && p->from.identity >= IDENTITY_FIRST))
 		return FORGED_ENDPOINT;
 	if (p->from.identity == IDENTITY_HOST)
@@ -212,10 +210,13 @@ static __always_inline int let_in(struct packet *p, int reason)
 
 static __always_inline int judge_forwarded(struct __sk_buff *skb, struct packet *p)
 {
-	int refused = p->kind == KIND_RELATED ? read_error(skb, p) : 0, reason;
+	int refused = has_tables(p) ? check_sender(skb, p) : NO_TABLES, reason;
 
-	if (!refused)
-		refused = has_tables(p) ? check_sender(skb, p) : NO_TABLES;
+	if (!refused && p->kind == KIND_RELATED) {
+		refused = read_error(skb, p);
+		/* it speaks of a connection with somebody else than its sender */
+		resolve(p, &p->source, &p->from);
+	}
 	if (!refused && (resolve(p, &p->destination, &p->to) != KNOWN || p->to.endpoint != p->endpoint))
 		refused = NO_SUCH_ENDPOINT;
 	if (refused)

@@ -231,6 +231,17 @@ ROWS = (
         Step("to web", lambda f: other(f, "router", "web", error(f, web(f, "world")), f.icmp), "stack",
              "passed related"),
     ), rules=CLOSED),
+    Row("who sends an ICMP error is believed no more easily", (
+        Step("web", lambda f: web(f, "world"), "stack", "passed new"),
+        Step("to web", lambda f: other(f, "partner", "web", error(f, web(f, "world")), f.icmp), "stack",
+             "passed related", forwarded=True),
+        Step("to web", lambda f: other(f, "far", "web", error(f, web(f, "world")), f.icmp), "drop",
+             "forged endpoint", forwarded=True),
+        Step("uplink", lambda f: other(f, "far", "web", error(f, web(f, "world")), f.icmp), "drop",
+             "forged endpoint"),
+        Step("overlay", lambda f: other(f, "far", "web", error(f, web(f, "world")), f.icmp), "drop",
+             "forged tunnel source", host="world"),
+    ), rules=CLOSED),
     Row("an ICMP error from a router on the way passes by the tunnel", (
         Step("web", lambda f: web(f, "far"), "tunnel", "passed new"),
         Step("overlay", lambda f: other(f, "beta_router", "web", error(f, web(f, "far")), f.icmp), "web",
