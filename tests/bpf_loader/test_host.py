@@ -112,7 +112,7 @@ def test_what_the_verifier_says_is_in_the_problem(town: Town, tmp_path: Path) ->
         Loading(Object("bad", data, Elf.parse(data)), {}, {})
     (problem,) = caught.value.problems
     assert problem.summary.startswith("cannot load the program bad: ")
-    assert "invalid access to packet" in problem.detail
+    assert "(61) r0 = *(u32 *)(r1 +0)" in problem.detail
 
 
 def test_without_libbpf_there_is_a_sentence(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
