@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from cli import exits
 from cli.render import page, problems, terminal
@@ -14,6 +15,8 @@ from state.cluster import Cluster
 from state.kinds import KINDS
 from state.plan import Plan
 from state.problem import Problem, errors
+
+_HOST = "host "
 
 
 def plan(plan: Plan, cluster: Cluster, output: str, nothing: str = terminal.NO_CHANGES) -> None:
@@ -31,13 +34,24 @@ def plan(plan: Plan, cluster: Cluster, output: str, nothing: str = terminal.NO_C
         page.write(terminal.lines(plan, words, nothing), sys.stdout)
     if output != "json":
         sys.stdout.flush()
-        problems.show(_problems(plan))
+        problems.show(_joined(_problems(plan)))
 
 
 def _problems(plan: Plan) -> Iterator[Problem]:
     yield from plan.warnings
     for host in plan.hosts:
         yield from host.problems
+
+
+def _joined(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems; what is wrong with several hosts in the same words is told once and names them all."""
+    hosts: dict[Problem, list[str]] = {}
+    for problem in problems:
+        where = problem.address.removeprefix(_HOST) if problem.address.startswith(_HOST) else ""
+        hosts.setdefault(replace(problem, address="") if where else problem, []).append(where)
+    for problem, names in hosts.items():
+        one = len(names) == 1
+        yield problem if not names[0] else replace(problem, address=f"host{'' if one else 's'} {', '.join(names)}")
 
 
 def exit_code(plan: Plan) -> int:
@@ -57,7 +71,7 @@ def report(report: Report, cluster: Cluster, output: str) -> None:
     from cli.render import condition
 
     page.write(condition.lines(report, words), sys.stdout)
-    problems.show(_problems(report.plan))
+    problems.show(_joined(_problems(report.plan)))
 
 
 def result(result: Result, plan: Plan, output: str, name: str) -> None:

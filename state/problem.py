@@ -1,12 +1,12 @@
 """BOTH SIDES: what can be wrong, as values; and the one tree of exceptions that carry them.
 
-    NetctlError                 exit 1   something failed; `problems` says what, where, why and what to do next
-    |- UsageError               exit 64  the command line is wrong
-    |- ManifestError            exit 65  the manifest or its lock file is wrong
-    |- HostError                exit 3   one host could not do its part
-       |- Unreachable           exit 4   no connection, no login, or an unknown host key
-       |- Stale                 exit 6   the host has moved since the plan was made
-       |- LockHeld              exit 7   somebody else is changing this host
+NetctlError                 exit 1   something failed; `problems` says what, where, why and what to do next
+|- UsageError               exit 64  the command line is wrong
+|- ManifestError            exit 65  the manifest or its lock file is wrong
+|- HostError                exit 3   one host could not do its part
+   |- Unreachable           exit 4   no connection, no login, or an unknown host key
+   |- Stale                 exit 6   the host has moved since the plan was made
+   |- LockHeld              exit 7   somebody else is changing this host
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Problem:
     """One thing that is wrong: `summary` in a line, `detail` says why and what to do next.
 
     `address` names the thing (`host alpha`, `route 10.42.2.0/24`); `snippet` is the offending line of the manifest as it
-    stands there; `severity` is `error` or `warning`.
+    stands there; `severity` is `error`, `warning` or `note`.
     """
 
     summary: str

@@ -1,8 +1,8 @@
 """WORKSTATION: a status report for people.
 
 alpha: in sync
-  agent 0e8faf2a, python 3.11.2, kernel 6.18.5
-  programs endpoint 3f2a91c0, overlay 77d012ab, uplink 1b2c3d4e (tcx), policy 12
+  agent 0e8faf2a, python 3.11.2, kernel 6.1.176 without tcx
+  programs endpoint 3f2a91c0, overlay 77d012ab, uplink 1b2c3d4e (by clsact), policy epoch 12
   maps 8 of 14 in use, fullest: addresses 12 of 262144
 beta: drifted, 1 to change
   ~ device nc-0001   mtu = 1400 -> 1450   # netctl.yaml:52
@@ -17,12 +17,14 @@ from cli.render import terminal
 from cli.render.page import BAD, CARE, FAINT, GOOD, STRONG, Line, line
 from cli.render.words import Words
 from cli.report import Answer, Datapath, Map, Report
+from state.facts import Features
 from state.plan import HostPlan
 from state.problem import errors
 
 SHORT = 8  # of a digest
 SHOWN = 10  # differences
 FILLED = 3  # maps that are named
+LACKS = {"tcx": "tcx", "btf": "BTF", "jit": "JIT", "nft": "nftables"}
 
 
 def lines(report: Report, words: Words) -> list[Line]:
@@ -53,8 +55,15 @@ def _host(plan: HostPlan, answer: Answer | None, words: Words) -> Iterator[Line]
     for problem in errors(plan.problems):
         yield line("  ! ", ("blocked", BAD), f": {problem.summary}")
     hello = answer.hello
-    yield line((f"    agent {hello.digest[:SHORT]}, python {hello.python}, kernel {hello.kernel}", FAINT))
+    kernel = f"kernel {hello.kernel}{_without(answer.seen.facts.features)}"
+    yield line((f"    agent {hello.digest[:SHORT]}, python {hello.python}, {kernel}", FAINT))
     yield from _datapath(answer.datapath)
+
+
+def _without(features: Features) -> str:
+    """What the kernel lacks and netctl does without."""
+    lacks = [word for name, word in LACKS.items() if not getattr(features, name)]
+    return f" without {', '.join(lacks)}" if lacks else ""
 
 
 def _datapath(datapath: Datapath) -> Iterator[Line]:

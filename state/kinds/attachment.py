@@ -13,7 +13,7 @@ from state.kernel_bpf import Attachment
 from state.kinds import program
 from state.kinds.kind import Kind
 from state.placement import placed
-from state.problem import Source
+from state.problem import Problem, Source
 
 HOOKS = {
     "endpoint": {"ingress": "from_endpoint", "egress": "to_endpoint"},
@@ -40,6 +40,13 @@ class Attachments(Kind[Attachment]):
             for name, device, source in _places(cluster, host, facts)
             for direction, function in HOOKS[name].items()
         }
+
+    def notices(self, cluster: Cluster, host: str, facts: Facts) -> Sequence[Problem]:
+        """An older kernel's way to attach does the same; anybody with a hand on the device's filters can undo it."""
+        if facts.features.tcx:
+            return ()
+        summary = "the kernel has no tcx (6.6 and newer have): programs are attached by clsact"
+        return (Problem(summary, "", f"host {host}", severity="note"),)
 
     def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Attachment]]:
         """Whatever runs at a hook through a link or filter of netctl's."""

@@ -64,11 +64,14 @@ class Masquerades(Kind[Masquerade]):
         return {ADDRESS: Wanted(Masquerade(translations), own.source)}
 
     def notices(self, cluster: Cluster, host: str, facts: Facts) -> tuple[Problem, ...]:
-        """Without nftables endpoints reach the world under their own addresses, or not at all."""
+        """Without nftables endpoints reach the world under their own addresses, in overlay mode not at all."""
         if facts.features.nft:
             return ()
         summary = "nftables is missing: what leaves the cluster keeps the endpoint's address"
         detail = "Install nftables, or route the endpoint ranges outside the cluster."
+        if cluster.network.mode == "overlay":
+            summary = "nftables is missing: what an endpoint sends to the outside is dropped, but for replies"
+            detail = "Install nftables. The kernel must have it too, with address translation."
         return (Problem(summary, detail, f"host {host}", severity="warning"),)
 
     def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Masquerade]]:

@@ -11,6 +11,7 @@ from state.facts import Facts, Scope
 from state.kernel import Kernel
 from state.kernel_bpf import Program, program_digest
 from state.kinds.kind import Kind
+from state.problem import Problem
 
 MODES = {"overlay": Mode.MODE_OVERLAY, "native": Mode.MODE_NATIVE}
 
@@ -48,6 +49,14 @@ class Programs(Kind[Program]):
             name: Wanted(Program(digest(name, cluster, facts), config(cluster, facts)), source)
             for name in objects(cluster)
         }
+
+    def notices(self, cluster: Cluster, host: str, facts: Facts) -> Sequence[Problem]:
+        """Without a compiler in the kernel all is right, and slow."""
+        if facts.features.jit:
+            return ()
+        summary = "the kernel does not compile BPF programs: every packet costs several times more"
+        detail = "Where it has the setting, `sysctl net.core.bpf_jit_enable=1` changes that."
+        return (Problem(summary, detail, f"host {host}", severity="warning"),)
 
     def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Program]]:
         """Every pinned object."""
