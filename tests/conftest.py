@@ -11,6 +11,12 @@ import pytest
 ALLOWED = Path(__file__).parent / "allowed_skips.txt"
 
 
+def kernel() -> str:
+    """This kernel's release; `-uml` behind it tells User-Mode Linux from a machine's own."""
+    cpu = Path("/proc/cpuinfo").read_text()
+    return platform.release() + ("-uml" if "User Mode Linux" in cpu else "")
+
+
 def allowed_skips(kernel: str) -> list[str]:
     """The patterns of test ids that may be skipped on this kernel."""
     patterns: list[str] = []
@@ -27,7 +33,7 @@ class SkipGuard:
     """Collects the skips that nobody allowed, and fails the run for them."""
 
     def __init__(self) -> None:
-        self.patterns = allowed_skips(platform.release())
+        self.patterns = allowed_skips(kernel())
         self.unlisted: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -49,7 +55,25 @@ class SkipGuard:
             terminalreporter.write_line(line, red=True)
 
 
+class Notes:
+    """Prints at the end what tests have to tell beside passing: each `record_property("note", ...)`."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the notes of a test."""
+        if report.when == "teardown":
+            self.said += [str(value) for name, value in report.user_properties if name == "note"]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print them."""
+        for line in self.said:
+            terminalreporter.write_line(line)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Install the guard; with xdist the reports reach the controller, so it stands there alone."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SkipGuard(), "skip-guard")
+        config.pluginmanager.register(Notes(), "notes")

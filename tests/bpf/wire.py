@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -282,7 +282,7 @@ def _beta() -> Mapping[str, Mapping[bytes, bytes]]:
 
 
 @contextmanager
-def wire(native: bool = False) -> Iterator[Wire]:
+def wire(native: bool = False) -> Generator[Wire]:
     """The namespaces, gone in the end."""
     with ExitStack() as stack:
         yield Wire(native, stack)
