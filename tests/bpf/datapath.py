@@ -9,7 +9,7 @@ import ctypes
 import os
 import struct
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from ctypes import byref, c_int, c_size_t, c_uint32, c_void_p
 from dataclasses import dataclass, replace
@@ -197,7 +197,7 @@ def run(program: int, packet: bytes, context: bytes = b"", repeat: int = 1) -> t
 
 
 @contextmanager
-def datapath(**config: int) -> Iterator[Datapath]:
+def datapath(**config: int) -> Generator[Datapath]:
     """The programs, loaded with this configuration."""
     with ExitStack() as stack:
         yield Datapath({**CONFIG, **config}, stack)

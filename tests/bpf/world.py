@@ -69,8 +69,8 @@ class Rules:
     db_egress: tuple[Line, ...] | None = None
     db_ingress: tuple[Line, ...] | None = None
     by_block: tuple[str, ...] = ()
-    more_blocks: Mapping[str, int] = field(default_factory=dict)
-    identities: Mapping[str, int] = field(default_factory=dict)
+    more_blocks: Mapping[str, int] = field(default_factory=dict[str, int])
+    identities: Mapping[str, int] = field(default_factory=dict[str, int])
     without: tuple[str, ...] = ()
 
     def numbers(self) -> dict[str, int]:
