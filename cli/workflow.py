@@ -130,6 +130,8 @@ def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
         if failed:  # no host begins a phase while another has not ended the one before
             break
     half_done = [host for host, error in failed.items() if outcome_of(error) == "failed"]
+    for host in half_done:  # its agent may have died, or its connection
+        fleet.hang_up(host)
     seen = observe(fleet, job.cluster, half_done) if half_done else NOT_ASKED
     after |= {host: row.value for host, row in seen.items() if row.value is not None}
     cut = interrupt.requested

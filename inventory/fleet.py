@@ -71,6 +71,13 @@ class Fleet:
                 self._sessions[host] = Session(self._connect(self._targets[host]), content=self._content)
             return self._sessions[host]
 
+    def hang_up(self, host: str) -> None:
+        """End the session with a host: the next to ask it connects anew."""
+        with self._lock:
+            session = self._sessions.pop(host, None)
+        if session is not None:
+            session.close()
+
     def each(
         self,
         work: Callable[[Session], T],

@@ -20,6 +20,10 @@ from state.problem import Problem, Unreachable
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what fails is told once, by netctl
 
 _KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
+KEEPALIVE = 10
+"""Seconds after which a silent host is asked whether it is there."""
+SILENCE = 30.0
+"""Seconds in which it must acknowledge what it is sent."""
 _AT_ONCE_PER_JUMP = 8
 _ATTEMPTS = 4
 
@@ -35,7 +39,7 @@ class PromptSocket(socket.socket):
         if made._is_tcp:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE * 1000))
         return made
 
     _is_tcp = False
@@ -141,7 +145,7 @@ class Connections:
             where = f"hosts.{target.name}.ssh.hostKey in the manifest" if target else str(hop.known_hosts[0])
             check(hop.name, transport.get_remote_server_key(), expected, where)
             self._authenticate(transport, hop)
-            transport.set_keepalive(10)
+            transport.set_keepalive(KEEPALIVE)
         except Unreachable:
             transport.close()
             raise

@@ -84,6 +84,9 @@ class FakeFleet:
         self._members = members
         self.hosts = sorted(members)
 
+    def hang_up(self, host: str) -> None:
+        """Nothing: it is not connected."""
+
     def each(
         self,
         work: Callable[[Any], T],
