@@ -1,4 +1,4 @@
-"""WORKSTATION: the agent's archive: netctl's own state/ and bpf/ in one file, named by its digest.
+"""WORKSTATION: the agent's archive: netctl's own state/ and bpf/ and some of pyroute2 in one file, named by its digest.
 
 Equal sources give equal bytes. It holds sources and the bytecode of the Python
 that made it; a host with another Python adds its own. Nothing but the standard library is needed to run it.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import bpf
 import state
+from inventory.pruned import pyroute2
 from state.host.package import compiled, pack, whose
 
 _FORMAT = b"2"
@@ -52,8 +53,8 @@ def sealed(data: bytes, files: Mapping[str, bytes]) -> Archive:
 
 
 def contents() -> dict[str, bytes]:
-    """Every file the agent is made of, by its name in the repository."""
-    found: dict[str, bytes] = {}
+    """Every file the agent is made of, by its name in the repository or in the library."""
+    found = pyroute2()
     for package in (state, bpf):
         folder = Path(package.__path__[0])
         for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.bpf.o")]):

@@ -8,9 +8,8 @@ from typing import Optional
 
 from state.host.files import LinuxSysctls, OriginalsFile
 from state.host.net import LinuxNet
-from state.host.netlink import NETNS_FOLDER, Socket, libc
+from state.host.netlink import NETNS_FOLDER, libc
 from state.host.nftables import LinuxNft
-from state.host.write import mark
 from state.kernel import Originals
 from state.kernel_bpf import Bpf
 from state.naming import OWNER, STATE_FOLDER
@@ -67,6 +66,8 @@ class LinuxNamespaces:
 
     def create(self, name: str) -> None:
         """Make one: marked first, named then, so that a name without the mark is never ours."""
+        from state.host import write
+
         if name in self.names():
             return
         if not os.path.isdir(NETNS_FOLDER):
@@ -78,7 +79,7 @@ class LinuxNamespaces:
         try:
             _check(libc.unshare(_CLONE_NEWNET), name, "make")
             try:
-                self._mark()
+                write.mark("lo", OWNER)
                 here = b"/proc/thread-self/ns/net"
                 _check(libc.mount(here, path.encode(), b"none", _MS_BIND, None), name, "name")
             finally:
@@ -86,16 +87,6 @@ class LinuxNamespaces:
                     os._exit(70)  # a thread in a namespace it does not know of would configure the wrong host
         finally:
             os.close(home)
-
-    @staticmethod
-    def _mark() -> None:
-        socket = Socket()
-        try:
-            refused = socket.run([mark("lo", OWNER)])
-        finally:
-            socket.close()
-        if refused:
-            raise HostError.of(f"network namespace: the kernel refused its mark: {refused[0]}")
 
     def delete(self, name: str) -> None:
         """Remove the name."""

@@ -1,67 +1,43 @@
-"""HOST: rtnetlink in the raw: a socket in any network namespace, dumps, batches of requests. Nothing is interpreted.
+"""HOST: rtnetlink in the raw: a socket in any network namespace, dumps, batches of messages. Nothing is interpreted.
 
-The standard library's `struct` and `_socket` are enough for it: 10,000 routes are read in a few dozen milliseconds, and
-an agent that writes need not first import a library of 163 modules.
+Reading needs no more than the standard library's `struct` and `_socket`: 10,000 routes take a few dozen milliseconds,
+and pyroute2 a second. What is written is pyroute2's to say: see `state.host.request`.
 """
 
 from __future__ import annotations
 
 import _socket
 import ctypes
-import errno
 import os
 import struct
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from state.problem import HostError
 
 NETNS_FOLDER = "/run/netns"
 
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
-NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x10, 0x100, 0x200
+NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
+NLM_F_DUMP_INTR = 0x10
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLA_F_NESTED, NLA_TYPE_MASK = 0x8000, 0x3FFF
+NLA_TYPE_MASK = 0x3FFF
 
 _AF_NETLINK, _SOCK_RAW, _SOCK_CLOEXEC, _NETLINK_ROUTE = 16, 3, 0o2000000, 0
-_SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT = 270, 10, 11, 12
+_SOL_NETLINK, _EXT_ACK, _STRICT = 270, 11, 12
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUFFORCE = 1, 7, 33
 _CLONE_NEWNET = 0x40000000
 _RECEIVE = 1 << 18
 _BATCH = 32768
+_ANSWERS = 1 << 21
+"""Room for the answers to a batch: the kernel gives all of them before anybody can read the first."""
 _ATTEMPTS = 20
 
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _INT = struct.Struct("=i")
+_NUMBER = struct.Struct("=I")
 
 libc = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One message to the kernel. `tolerate` are errors that mean that it is already so; `what` names the object."""
-
-    type: int
-    flags: int
-    body: bytes
-    what: str
-    tolerate: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The kernel's answer to a request it did not carry out, in its own words where it has any (`extended`)."""
-
-    request: Request
-    number: int
-    extended: str
-
-    def __str__(self) -> str:
-        words = f" ({self.extended})" if self.extended else ""
-        return f"{os.strerror(self.number)}{words}"
 
 
 def attribute(kind: int, data: bytes) -> bytes:
@@ -69,19 +45,9 @@ def attribute(kind: int, data: bytes) -> bytes:
     return _ATTRIBUTE.pack(len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
 
 
-def nested(kind: int, *parts: bytes) -> bytes:
-    """An attribute that holds attributes."""
-    return attribute(kind | NLA_F_NESTED, b"".join(parts))
-
-
-def text(kind: int, value: str) -> bytes:
-    """An attribute that holds a string."""
-    return attribute(kind, value.encode() + b"\0")
-
-
 def number(kind: int, value: int) -> bytes:
     """An attribute that holds 32 bits."""
-    return attribute(kind, struct.pack("=I", value))
+    return attribute(kind, _NUMBER.pack(value))
 
 
 def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
@@ -134,7 +100,7 @@ class Socket:
     def __init__(self, netns: str = "") -> None:
         with inside(netns):
             self._socket = _socket.socket(_AF_NETLINK, _SOCK_RAW | _SOCK_CLOEXEC, _NETLINK_ROUTE)
-        for option in (_CAP_ACK, _EXT_ACK, _STRICT):
+        for option in (_EXT_ACK, _STRICT):
             self._socket.setsockopt(_SOL_NETLINK, option, 1)
         self._socket.setsockopt(_SOL_SOCKET, _SO_SNDBUF, 1 << 20)
         self._socket.bind((0, 0))
@@ -193,57 +159,37 @@ class Socket:
         self._socket.send(_HEADER.pack(16 + len(body), kind, flags, self._sequence, 0) + body)
         return self._sequence
 
-    def run(self, requests: Sequence[Request]) -> list[Refusal]:
-        """Carry out requests in order, many per system call; what the kernel refused, in order.
+    def run(self, messages: Sequence[bytes]) -> list[bytes]:
+        """Carry out messages in order, many per system call; the kernel's answer to each, an NLMSG_ERROR.
 
         Those of one call are all carried out or refused before the call returns, also when the process is killed.
         """
-        refused: list[Refusal] = []
-        batch: list[Request] = []
+        self._socket.setsockopt(_SOL_SOCKET, _SO_RCVBUFFORCE, _ANSWERS)
+        answers: list[bytes] = []
+        batch: list[bytes] = []
         size = 0
-        for request in requests:
-            if size + len(request.body) > _BATCH:
-                refused += self._run(batch)
+        for message in messages:
+            if batch and size + len(message) > _BATCH:
+                answers += self._run(batch)
                 batch, size = [], 0
-            batch.append(request)
-            size += len(request.body) + 16
-        return refused + (self._run(batch) if batch else [])
+            batch.append(message)
+            size += len(message)
+        return answers + (self._run(batch) if batch else [])
 
-    def _run(self, requests: Sequence[Request]) -> list[Refusal]:
+    def _run(self, messages: Sequence[bytes]) -> list[bytes]:
         first = self._sequence + 1
-        packed = bytearray()
-        for request in requests:
+        numbered = bytearray()
+        for message in messages:
             self._sequence += 1
-            flags = request.flags | NLM_F_REQUEST | NLM_F_ACK
-            packed += _HEADER.pack(16 + len(request.body), request.type, flags, self._sequence, 0)
-            packed += request.body + b"\0" * (-len(request.body) % 4)
-        self._socket.send(packed)
-        refused: list[Refusal] = []
-        open_ = len(requests)
-        while open_:
+            numbered += message[:8] + _NUMBER.pack(self._sequence) + message[12:]
+        self._socket.send(numbered)
+        answers: dict[int, bytes] = {}
+        while len(answers) < len(messages):
             data = self._socket.recv(_RECEIVE)
             offset = 0
             while offset < len(data):
-                length, answer, flags, number_, _ = _HEADER.unpack_from(data, offset)
-                if answer == NLMSG_ERROR and first <= number_ < first + len(requests):
-                    open_ -= 1
-                    asked = requests[int(number_) - first]
-                    refusal = _refusal(asked, flags, data[offset + 16 : offset + length])
-                    if refusal.number and refusal.number not in asked.tolerate:
-                        refused.append(refusal)
+                length, answer, _, number_, _ = _HEADER.unpack_from(data, offset)
+                if answer == NLMSG_ERROR and first <= number_ <= self._sequence:
+                    answers[number_] = data[offset : offset + length]
                 offset += (length + 3) & ~3
-        return refused
-
-
-def _refusal(request: Request, flags: int, payload: bytes) -> Refusal:
-    code = -_INT.unpack_from(payload)[0]
-    extended = ""
-    if flags & NLM_F_ACK_TLVS:
-        start = 20 if flags & NLM_F_CAPPED or not code else 4 + _HEADER.unpack_from(payload, 4)[0]
-        extended = attributes(payload, start).get(1, b"").rstrip(b"\0").decode(errors="replace")
-    return Refusal(request, code, extended)
-
-
-def known(code: int) -> str:
-    """The symbolic name of an errno, for messages."""
-    return errno.errorcode.get(code, str(code))
+        return [answers[number_] for number_ in sorted(answers)]

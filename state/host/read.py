@@ -29,6 +29,11 @@ _ATTRIBUTE = struct.Struct("=HH")
 _U32 = struct.Struct("=I")
 
 
+def family_of(address: str) -> int:
+    """AF_INET or AF_INET6."""
+    return AF_INET6 if ":" in address else AF_INET
+
+
 def links(socket: Socket, namespaces: Callable[[], Mapping[int, str]]) -> list[Link]:
     """All devices. `namespaces` gives names by the numbers the kernel has for them here; asked only when one occurs."""
     body = LINK.pack(0, 0, 0, 0, 0) + _SKIP_STATISTICS
@@ -158,7 +163,7 @@ def routes(socket: Socket, netns: str, within: Optional[Sequence[str]]) -> list[
 
 def _network(network: str) -> tuple[int, int, int]:
     address, _, length = network.partition("/")
-    family = AF_INET6 if ":" in address else AF_INET
+    family = family_of(address)
     packed = inet_pton(family, address)
     shift = len(packed) * 8 - int(length)
     return family, int(length), int.from_bytes(packed, "big") >> shift

@@ -68,6 +68,14 @@ def test_putting_it_again_changes_nothing(kernel: Kernel, inside: str) -> None:
     assert owned(kernel) == {OWN, OWN6, NEIGHBOUR, ROUTE, ROUTE6}
 
 
+def test_what_is_put_at_once_may_be_much(kernel: Kernel, inside: str) -> None:
+    many: list[Thing] = [replace(ROUTE, destination=f"10.{i >> 8}.{i & 255}.0/24", source="") for i in range(2000)]
+    kernel.net.put(many)
+    assert len(owned(kernel)) == 5 + len(many)
+    kernel.net.remove(many)
+    assert len(owned(kernel)) == 5
+
+
 def test_removing_what_is_gone_is_fine(kernel: Kernel, inside: str) -> None:
     everything: list[Thing] = [ROUTE6, ROUTE, NEIGHBOUR, OWN6, OWN]
     kernel.net.remove(everything)
