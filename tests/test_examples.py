@@ -19,7 +19,7 @@ from schemas import load_cluster
 from schemas.lockfile import read
 from state.kinds import KINDS
 from state.lock import allocate
-from state.plan import Observation, Plan, for_host
+from state.plan import HostPlan, Observation, Plan, for_host
 from tests.cli.fake_fleet import facts
 
 EXAMPLES = sorted(path.parent for path in (Path(__file__).parent.parent / "examples").glob("*/netctl.yaml"))
@@ -53,7 +53,7 @@ def test_its_assertions_hold(example: Path) -> None:
 
 def test_on_hosts_that_have_nothing_it_gives_the_plan_beside_it(example: Path) -> None:
     cluster, warnings = load_cluster(example)
-    hosts = []
+    hosts: list[HostPlan] = []
     for number, name in enumerate(sorted(cluster.hosts), 1):
         known = replace(facts(number), objects=OBJECTS)
         hosts.append(for_host(KINDS, cluster, name, Observation(known, {kind.name: {} for kind in KINDS})))
