@@ -10,7 +10,7 @@ CODE := netctl.py cli state bpf schemas inventory tests
 AGENT := state bpf/__init__.py bpf/layout.py bpf/libbpf.py bpf/objects.py
 PACKAGES := clang-19 llvm-19 libbpf-dev libbpf1 iproute2 nftables openssh-server openssh-client python3-venv \
             user-mode-linux kmod
-QEMU_PACKAGES := qemu-system-x86 busybox-static lz4 zstd
+QEMU_PACKAGES := qemu-system-x86 busybox-static kmod
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,7 +39,7 @@ test: install ## everything, the same that CI runs
 
 test-kernels: install ## the datapath and a two-host lab on Debian's 6.1 and 6.12 under QEMU (slow)
 	@$(MAKE) --no-print-directory packages PACKAGES="$(QEMU_PACKAGES)"
-	$(BIN)/python tests/kernels/qemu.py
+	$(BIN)/python -m tests.kernels.qemu
 
 bench: install ## the ratios, against the floor and against what people use instead
 	$(BIN)/python tests/bench
