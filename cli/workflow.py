@@ -5,7 +5,7 @@ A fleet answers with a row per host, a value or the error that befell it: one ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from state.problem import LockHeld, NetctlError, Problem, Stale, Unreachable
 
 Rows = Mapping[str, Row[Observation]]
 NOT_ASKED: Rows = {}
+NOBODY: Mapping[str, NetctlError] = {}
 Compare = Callable[[str, Observation], HostPlan]
 
 
@@ -126,18 +127,16 @@ def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
         with progress.counting(len(phase.changes), f"hosts through phase {phase.name}") as finished:
             rows = fleet.each(make, [host for host in phase.changes if host not in failed], finished)
         failed |= {host: row.error for host, row in rows.items() if row.error is not None}
-        after |= {host: row.value for host, row in rows.items() if row.value is not None}
+        after.update({host: row.value for host, row in rows.items() if row.value is not None})
         if failed:  # no host begins a phase while another has not ended the one before
             break
     half_done = [host for host, error in failed.items() if outcome_of(error) == "failed"]
     for host in half_done:  # its agent may have died, or its connection
         fleet.hang_up(host)
     seen = observe(fleet, job.cluster, half_done) if half_done else NOT_ASKED
-    after |= {host: row.value for host, row in seen.items() if row.value is not None}
+    after.update({host: row.value for host, row in seen.items() if row.value is not None})
     cut = interrupt.requested
-    hosts = (
-        verify(host, after.get(host.host), failed.get(host.host), job, cut, sorted(failed)) for host in job.plan.hosts
-    )
+    hosts = (verify(host, after.get(host.host), failed.get(host.host), job, cut, failed) for host in job.plan.hosts)
     return Result(job.cluster.name, tuple(hosts), cut)
 
 
@@ -154,9 +153,9 @@ def verify(
     error: NetctlError | None,
     job: Job,
     interrupted: bool = False,
-    failed: Sequence[str] = (),
+    failed: Mapping[str, NetctlError] = NOBODY,
 ) -> HostResult:
-    """What came of one host: of its plan nothing may be left."""
+    """What came of one host: of its plan nothing may be left. A host held back by others has their exit code."""
     host = planned.host
     if not planned.applicable:
         outcome = "unreachable" if planned.exit_code == exits.UNREACHABLE else "refused"
@@ -167,14 +166,22 @@ def verify(
     if error is not None:
         outcome = outcome_of(error) if after is None else "failed"
         return HostResult(host, outcome, done, left, error.problems, error.exit_code)
+    held_back = HostResult(
+        host,
+        "held back",
+        done,
+        left,
+        (_held_back(host, failed),),
+        exits.worst(one.exit_code for one in failed.values()),
+    )
     if after is None and failed and planned.changes:
-        return HostResult(host, "held back", done, left, (_held_back(host, failed),), exits.HOSTS_FAILED)
+        return held_back
     if after is None:
         return HostResult(host, "not begun" if planned.changes else "unchanged", done, left)
     if left and interrupted:
         return HostResult(host, "interrupted", done, left)
     if left and failed:
-        return HostResult(host, "held back", done, left, (_held_back(host, failed),), exits.HOSTS_FAILED)
+        return held_back
     if left:
         return HostResult(host, "failed", done, left, (_left(host, left),), exits.HOSTS_FAILED)
     return HostResult(host, "applied" if planned.changes else "unchanged", done)
@@ -187,9 +194,9 @@ def outcome_of(error: NetctlError) -> str:
     return "refused" if isinstance(error, (Stale, LockHeld)) else "failed"
 
 
-def _held_back(host: str, failed: Sequence[str]) -> Problem:
+def _held_back(host: str, failed: Iterable[str]) -> Problem:
     return Problem(
-        f"host {host} did not go on, because {', '.join(failed)} failed",
+        f"host {host} did not go on, because {', '.join(sorted(failed))} failed",
         "Until all have learned what is new, none moves to it: what old and new policy both allow keeps passing.\n"
         "Mend the failed hosts, or leave them out with --host, and apply again: the next plan shows what is left.",
         f"host {host}",

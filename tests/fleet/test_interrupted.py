@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory import ssh_connect
+from inventory import session, ssh_connect
 from inventory.lab import power, record
 from tests.fleet.look import changed, settled
 from tests.fleet.town import ROOT, Done, Town
@@ -111,6 +111,7 @@ def test_ctrl_c_ends_the_step_and_begins_no_other(town: Town) -> None:
 def test_a_host_that_loses_power_on_the_way(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh_connect, "KEEPALIVE", 1)
     monkeypatch.setattr(ssh_connect, "SILENCE", 1.0)
+    monkeypatch.setattr(session, "CONNECT", 2.0)
     town.destroy()
     made = inside(town, "beta", "/sys/fs/bpf/netctl")
 
