@@ -97,8 +97,9 @@ tables = {name: text(table) for name, table in bpf.generation().tables.items()}
 endpoints = {key.hex(): [named(raw[:4]), raw[4:].hex()] for key, raw in bpf.entries("endpoints").items()}
 devices = {named(key): raw.hex() for key, raw in bpf.entries("devices").items()}
 settings = [[named(raw[:4]), named(raw[4:8]), raw[8:].hex()] for raw in bpf.entries("settings").values()]
-json.dump([tables, endpoints, devices, settings, repr(sorted(bpf.maps().items())), repr(sorted(bpf.programs().items())),
-    repr(sorted(bpf.attachments().items())), sorted(bpf.connection_tables())], __import__("sys").stdout, indent=1, sort_keys=True)
+loaded = [repr(sorted(items.items())) for items in (bpf.maps(), bpf.programs(), bpf.attachments())]
+found = [tables, endpoints, devices, settings, loaded, sorted(bpf.connection_tables())]
+print(json.dumps(found, indent=1, sort_keys=True))
 """
 
 IDENTITIES = """
@@ -113,7 +114,8 @@ for folder, _, names in os.walk("/sys/fs/bpf/netctl"):
     for name in names:
         path = f"{folder}/{name}"
         fd = call("open", "bpf_obj_get", path.encode())
-        said = dict(line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines() if ":" in line)
+        lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
+        said = dict(line.split(":", 1) for line in lines if ":" in line)
         found[path] = {key: said[key].strip() for key in ("map_id", "prog_id", "link_id") if key in said}
         outer[name] = fd
 slot = maps.lookup(outer[WORD], bytes(4), 8)[0]

@@ -98,6 +98,17 @@ def test_what_is_in_the_way_is_reported_and_stays(only_beta: Town, name: str) ->
         town.on("alpha", foreign.remove)
 
 
+def test_namespaces_that_somebody_makes_later_hold_up_nobody(town: Town) -> None:
+    town.down()
+    town.boot()
+    town.apply()
+    town.on("alpha", "ip netns add other; ip netns del other; ip netns add other")
+    town.destroy("--host", "alpha")
+    assert town.on("alpha", "ip netns") == "other\n"
+    town.on("alpha", "ip netns del other")
+    town.settle()
+
+
 def test_what_is_foreign_survives_destroy_and_does_not_hold_it_up(town: Town) -> None:
     foreign = "ip route add 10.42.77.0/24 via 203.0.113.254; ip -n web-1 address add 192.0.2.1/32 dev eth0; "
     foreign += "nft add table inet other; ip rule add priority 99 lookup main; ip netns add other"

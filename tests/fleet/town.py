@@ -1,4 +1,4 @@
-"""A running lab of a manifest of its own, and netctl as a person uses it there: in this process, its output captured."""
+"""A running lab of a manifest of its own, and netctl as a person uses it there; in this process, output captured."""
 
 from __future__ import annotations
 
