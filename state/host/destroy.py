@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from state.change import Found
+from state.host.netlink import libc
 from state.kernel import Kernel
 from state.kinds import KINDS, sysctl
 from state.kinds.kind import Kind
@@ -16,6 +17,8 @@ from state.naming import RUN_FOLDER, STATE_FOLDER
 from state.problem import HostError
 
 FOLDERS = (STATE_FOLDER, RUN_FOLDER)
+
+MNT_DETACH = 2
 
 CREATED = "folders"
 """The section of the originals that names folders which netctl made, but not for itself alone."""
@@ -51,9 +54,12 @@ def leave(
 
 def _remove_empty(folder: str) -> None:
     try:
+        if os.listdir(folder):
+            return  # somebody else has begun to use it
+        libc.umount2(folder.encode(), MNT_DETACH)
         os.rmdir(folder)
     except OSError:
-        return  # somebody else has begun to use it
+        return
 
 
 def _remove(folder: str) -> None:

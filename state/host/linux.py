@@ -16,7 +16,7 @@ from state.naming import OWNER, STATE_FOLDER
 from state.problem import HostError
 
 _CLONE_NEWNET = 0x40000000
-_MS_BIND, _MNT_DETACH = 4096, 2
+_MS_BIND, _MS_SHARED, _MNT_DETACH = 4096, 1 << 20, 2
 
 
 class LinuxKernel:
@@ -52,10 +52,10 @@ class LinuxNamespaces:
         """All of them, sorted; not the plain files that a crash or a reboot can leave there."""
         namespaces = os.stat("/proc/self/ns/net").st_dev
         try:
-            with os.scandir(NETNS_FOLDER) as entries:
-                return sorted(entry.name for entry in entries if os.stat(entry.path).st_dev == namespaces)
+            entries = os.listdir(NETNS_FOLDER)
         except FileNotFoundError:
             return []
+        return sorted(name for name in entries if _device(f"{NETNS_FOLDER}/{name}") == namespaces)
 
     def owned(self) -> list[str]:
         """Those that netctl made, by their mark, sorted."""
@@ -72,7 +72,7 @@ class LinuxNamespaces:
             return
         if not os.path.isdir(NETNS_FOLDER):
             self._originals.remember("folders", {NETNS_FOLDER: "absent"})
-            os.makedirs(NETNS_FOLDER, exist_ok=True)
+            _make_folder(name)
         path = f"{NETNS_FOLDER}/{name}"
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -98,6 +98,25 @@ class LinuxNamespaces:
             return
         except OSError as error:
             raise HostError.of(f"netns {name}: cannot remove it: {error.strerror}", "", f"netns {name}") from error
+
+
+def _make_folder(name: str) -> None:
+    """The folder as `ip netns add` makes it: else that would mount it once more, above the names that are there by then.
+
+    Those names could not be removed any more: each would be mounted twice, one out of reach.
+    """
+    os.makedirs(NETNS_FOLDER, exist_ok=True)
+    folder = NETNS_FOLDER.encode()
+    _check(libc.mount(folder, folder, b"none", _MS_BIND, None), name, "make room for")
+    _check(libc.mount(b"", folder, b"none", _MS_SHARED, None), name, "make room for")
+
+
+def _device(path: str) -> int:
+    """What a name stands on; 0 for one that leads nowhere, as a link to a container's namespace does when that is gone."""
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return 0
 
 
 def _check(result: int, name: str, verb: str) -> None:
