@@ -17,6 +17,7 @@ from inventory.fleet import Fleet, Row
 from inventory.session import Session
 from state.change import Change
 from state.cluster import Cluster
+from state.desired import desired
 from state.facts import Facts
 from state.kinds import KINDS
 from state.phases import Phase
@@ -50,8 +51,8 @@ def observe(fleet: Fleet, cluster: Cluster, hosts: Sequence[str] | None = None) 
 
 
 def bulk(cluster: Cluster, host: str, facts: Facts) -> requests.Expected:
-    """What the large tables of a host should hold: where they do, they need not cross the wire."""
-    return {kind.name: kind.desired(cluster, host, facts) for kind in KINDS if kind.bulk}
+    """What a host should hold of bulk kinds: where it does, they need not cross the wire."""
+    return desired([kind for kind in KINDS if kind.bulk], cluster, host, facts)
 
 
 def facts(rows: Rows) -> dict[str, Facts]:

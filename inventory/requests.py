@@ -13,15 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from inventory.session import CALL, Session
-from state import wire
-from state.bulk import digest, shown
-from state.change import Change, Found, Wanted
+from state import bulk, wire
+from state.change import Change, Wanted
 from state.facts import Facts, Scope
 from state.kinds.kind import Kind
 from state.plan import Observation, observation
 
 Kinds = Sequence[Kind[Any]]
-Values = Mapping[str, Mapping[str, Found[Any]]]
 Expected = Mapping[str, Mapping[str, Wanted[Any]]]
 """Bulk kinds by name: what their values should be."""
 
@@ -34,14 +32,14 @@ def observe(
     reply = session.call("observe", body)
     if expect is None:
         return observation(kinds, reply)
-    known = _values(expect(wire.load(Facts, reply["facts"])))
-    digests = _digests(known)
+    expected = expect(wire.load(Facts, reply["facts"]))
+    digests = _digests(expected)
     held: Mapping[str, str] = reply.get("held", {})
     differing = [kind for kind, theirs in held.items() if digests.get(kind) != theirs]
     if differing:
         more = session.call("observe", {**body, "hold": False, "only": differing})
         reply = {**reply, "observed": {**reply["observed"], **more["observed"]}}
-    return _merged(kinds, reply, known, [kind for kind in held if kind not in differing])
+    return _merged(kinds, reply, expected, [kind for kind in held if kind not in differing])
 
 
 def apply(
@@ -58,17 +56,17 @@ def apply(
 
     Raises LockHeld, Stale (nothing was done), or HostError with what was and was not done.
     """
-    known = _values(expected or {})
+    expected = expected or {}
     body = {
         "scope": wire.dump(scope),
         "changes": [wire.dump(change) for change in changes],
         "who": who(),
         "command": command,
-        "digests": _digests(known),
+        "digests": _digests(expected),
         "leave": leave,
     }
     reply = session.call("apply", body, deadline)
-    return _merged(kinds, reply, known, reply.get("same", ()))
+    return _merged(kinds, reply, expected, reply.get("same", ()))
 
 
 def who() -> str:
@@ -76,17 +74,12 @@ def who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _values(expected: Expected) -> Values:
-    return {
-        kind: {address: Found(wanted.value) for address, wanted in values.items()} for kind, values in expected.items()
-    }
+def _digests(expected: Expected) -> dict[str, str]:
+    return {kind: bulk.expected(values) for kind, values in expected.items()}
 
 
-def _digests(known: Values) -> dict[str, str]:
-    return {kind: digest(shown(values)) for kind, values in known.items()}
-
-
-def _merged(kinds: Kinds, reply: Mapping[str, Any], known: Values, same: Sequence[str]) -> Observation:
+def _merged(kinds: Kinds, reply: Mapping[str, Any], expected: Expected, same: Sequence[str]) -> Observation:
     """The reply, with the values that did not need to cross the wire."""
     seen = observation(kinds, reply)
-    return replace(seen, found={**seen.found, **{kind: known[kind] for kind in same}})
+    known = {kind: bulk.AsWanted(expected[kind], seen.found[kind]) for kind in same}
+    return replace(seen, found={**seen.found, **known})

@@ -1,17 +1,18 @@
-"""BOTH SIDES: large tables are compared by digest, so that their values cross the wire only where they differ.
+"""BOTH SIDES: values are compared by digest, kind by kind, so that they cross the wire only where they differ.
 
-A request names the digest the workstation expects of each bulk kind; a reply holds values only for the others.
+A host tells the digest of what is netctl's of a kind; what is foreign always crosses.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
 
 from state import wire
-from state.change import Found
+from state.change import Found, Wanted
+
+V = TypeVar("V")
 
 
 def shown(found: Mapping[str, Found[Any]]) -> dict[str, Any]:
@@ -19,6 +20,40 @@ def shown(found: Mapping[str, Found[Any]]) -> dict[str, Any]:
     return {address: {"value": wire.dump(item.value), "owned": item.owned} for address, item in found.items()}
 
 
-def digest(values: Mapping[str, Any]) -> str:
-    """The digest of values as they cross the wire: equal tables have equal digests, on every machine."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def foreign(found: Mapping[str, Found[V]]) -> dict[str, Found[V]]:
+    """What is not netctl's."""
+    return {address: item for address, item in found.items() if not item.owned}
+
+
+def digest(found: Mapping[str, Found[Any]]) -> str:
+    """The digest of what is netctl's: equal tables have equal digests, on every machine."""
+    return _digest(f"{address} {wire.text(item.value)}" for address, item in found.items() if item.owned)
+
+
+def expected(wanted: Mapping[str, Wanted[Any]]) -> str:
+    """The digest of what is wanted, were it there."""
+    return _digest(f"{address} {item.text()}" for address, item in wanted.items())
+
+
+def _digest(lines: Iterator[str]) -> str:
+    return hashlib.sha256("\0".join(sorted(lines)).encode()).hexdigest()
+
+
+class AsWanted(Mapping[str, Found[V]], Generic[V]):
+    """Observed values of which those that are netctl's are just what is wanted, and the foreign ones beside them."""
+
+    def __init__(self, wanted: Mapping[str, Wanted[V]], others: Mapping[str, Found[V]]) -> None:
+        self.wanted, self.others = wanted, others
+
+    def agrees(self, wanted: Mapping[str, Wanted[V]]) -> bool:
+        """Whether one need not look: these are the wanted values, and nothing foreign is in their way."""
+        return wanted is self.wanted and wanted.keys().isdisjoint(self.others)
+
+    def __getitem__(self, address: str) -> Found[V]:
+        return self.others[address] if address in self.others else Found(self.wanted[address].value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.wanted, **self.others})
+
+    def __len__(self) -> int:
+        return len({**self.wanted, **self.others})

@@ -31,6 +31,13 @@ class Wanted(Generic[V]):
     value: V
     source: Optional[Source] = None
 
+    def text(self) -> str:
+        """The value as canonical text, made once: what all hosts want alike is one object."""
+        kept: Optional[str] = self.__dict__.get("_text")
+        if kept is None:
+            kept = self.__dict__["_text"] = wire.text(self.value)
+        return kept
+
 
 @dataclass(frozen=True)
 class Found(Generic[V]):

@@ -5,8 +5,9 @@ A `Cluster` is a `Manifest` to which `state.lock` has given identities, slices, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Optional
 
@@ -88,4 +89,11 @@ class Cluster:
 
     def endpoints_on(self, host: str) -> list[Endpoint]:
         """The endpoints of one host, in key order."""
-        return [endpoint for _, endpoint in sorted(self.endpoints.items()) if endpoint.host == host]
+        return list(self._by_host.get(host, ()))
+
+    @cached_property
+    def _by_host(self) -> Mapping[str, Sequence[Endpoint]]:
+        found: dict[str, list[Endpoint]] = {}
+        for _, endpoint in sorted(self.endpoints.items()):
+            found.setdefault(endpoint.host, []).append(endpoint)
+        return found

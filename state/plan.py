@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from state import naming, wire
+from state.bulk import AsWanted
 from state.carried import going, with_carried
-from state.change import Change, Found, Wanted, diff, fingerprint
+from state.change import Change, Found, diff, fingerprint
 from state.cluster import Cluster
+from state.desired import Desired, desired
 from state.facts import Facts, Scope
 from state.kinds.kind import Kind
 from state.placement import pending
@@ -112,8 +114,7 @@ def observation(kinds: Kinds, body: Mapping[str, Any]) -> Observation:
 
 def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> HostPlan:
     """What turns the host into what the manifest says."""
-    desired = {kind.name: kind.desired(cluster, host, seen.facts) for kind in kinds}
-    made = _compare(kinds, host, desired, seen)
+    made = _compare(kinds, host, desired(kinds, cluster, host, seen.facts), seen)
     absent = tuple(Problem(sentence, "", f"host {host}") for sentence in seen.facts.missing)
     warnings = tuple(Problem(sentence, "", f"host {host}", severity="warning") for sentence in seen.facts.warnings)
     warnings += tuple(notice for kind in kinds for notice in kind.notices(cluster, host, seen.facts))
@@ -125,13 +126,16 @@ def for_removal(kinds: Kinds, host: str, seen: Observation) -> HostPlan:
     return _compare(kinds, host, {}, seen)
 
 
-def _compare(kinds: Kinds, host: str, desired: Mapping[str, Mapping[str, Wanted[Any]]], seen: Observation) -> HostPlan:
+def _compare(kinds: Kinds, host: str, desired: Desired, seen: Observation) -> HostPlan:
     changes: list[Change] = []
     problems: list[Problem] = []
     gone: frozenset[tuple[str, str]] = frozenset()
     unchanged = 0
     for kind in kinds:
         wanted, found = desired.get(kind.name, {}), seen.found.get(kind.name, {})
+        if not gone and isinstance(found, AsWanted) and found.agrees(wanted):
+            unchanged += len(wanted)
+            continue
         if kind.lasting:
             found = {address: item for address, item in found.items() if address in wanted}
         difference = with_carried(kind, diff(kind.name, wanted, found, kind.fixed), wanted, found, gone)

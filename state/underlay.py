@@ -7,6 +7,7 @@ from typing import Union
 
 from state.cluster import Cluster, Host
 from state.facts import Facts
+from state.policy.remember import OncePerCluster
 
 VXLAN_OVER_IPV4 = 50
 VXLAN_OVER_IPV6 = 70
@@ -14,7 +15,10 @@ VXLAN_OVER_IPV6 = 70
 
 def tunnel_is_ipv4(cluster: Cluster) -> bool:
     """Whether tunnels run over IPv4: where every host has an IPv4 underlay address. Otherwise all run over IPv6."""
-    return all(host.underlay.ipv4 is not None for host in cluster.hosts.values())
+    return _all_have_ipv4(cluster)
+
+
+_all_have_ipv4 = OncePerCluster(lambda cluster: all(host.underlay.ipv4 is not None for host in cluster.hosts.values()))
 
 
 def endpoint_mtu(cluster: Cluster, facts: Facts) -> int:

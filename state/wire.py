@@ -1,7 +1,10 @@
 """BOTH SIDES: frozen values as JSON and back: what crosses SSH and what stands in a saved plan.
 
-`dump` needs no type; `load` is told the type and checks it. Supported: str, int, bool, float, None, bytes (as hex), enums by
-name, the ipaddress classes as text, Optional, Union of dataclasses is not, tuples, lists, mappings with str keys, dataclasses.
+`dump` needs no type; `load` is told the type and checks it. Supported: str, int, bool, float, None, bytes (as hex),
+enums by name, the ipaddress classes as text, Optional, Union of dataclasses is not, tuples, lists, mappings with str
+keys, dataclasses.
+
+What is to be done for a type is found out once: a fleet's values are a hundred thousand, of a few dozen types.
 """
 
 from __future__ import annotations
@@ -9,12 +12,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import ipaddress
+import json
 import typing
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, TypeVar, Union
+from functools import cache
+from typing import Any, Callable, TypeVar, Union
 
 T = TypeVar("T")
+Load = Callable[[Any], Any]
 
 _TEXT = (
     ipaddress.IPv4Address,
@@ -22,6 +27,8 @@ _TEXT = (
     ipaddress.IPv4Network,
     ipaddress.IPv6Network,
 )
+_PLAIN = ("str", "int", "bool", "float", "Optional[str]", "Optional[int]", "Optional[bool]")
+"""Annotations of fields whose values are JSON as they stand."""
 
 
 class WireError(ValueError):
@@ -30,82 +37,142 @@ class WireError(ValueError):
 
 def dump(value: object) -> Any:
     """The JSON form of a value."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, enum.Enum):
-        return value.name
-    if isinstance(value, _TEXT):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    if dataclasses.is_dataclass(value):
-        return {name: dump(getattr(value, name)) for name in _fields(type(value))}
-    if isinstance(value, Mapping):
-        return {str(key): dump(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list, frozenset)):
-        items = sorted(value) if isinstance(value, frozenset) else value
-        return [dump(item) for item in items]
-    raise WireError(f"cannot send a {type(value).__name__}")
+    kind: Any = type(value)
+    return _dumper(kind)(value)
+
+
+def text(value: object) -> str:
+    """A value as text, in the order of its fields: equal values of one type have equal texts, on every machine."""
+    kind: Any = type(value)
+    names = _plain_fields(kind)
+    return _encode(dump(value) if names is None else [value.__dict__[name] for name in names])
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
+
+@cache
+def _plain_fields(kind: type) -> typing.Optional[tuple[str, ...]]:
+    """The names of the fields of a dataclass whose values are all JSON already; None for anything else."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    fields = dataclasses.fields(kind)
+    return tuple(field.name for field in fields) if all(field.type in _PLAIN for field in fields) else None
+
+
+@cache
+def _dumper(kind: type) -> Callable[[Any], Any]:
+    """What makes JSON of the values of a type."""
+    if issubclass(kind, (str, int, float, type(None))):
+        return _as_it_is
+    if issubclass(kind, enum.Enum):
+        return _name
+    if issubclass(kind, _TEXT):
+        return str
+    if issubclass(kind, bytes):
+        return bytes.hex
+    if dataclasses.is_dataclass(kind):
+        return _record_dumper(kind)
+    if issubclass(kind, Mapping):
+        return _dump_mapping
+    if issubclass(kind, frozenset):
+        return lambda value: [dump(item) for item in sorted(value)]
+    if issubclass(kind, (tuple, list)):
+        return lambda value: [dump(item) for item in value]
+    raise WireError(f"cannot send a {kind.__name__}")
+
+
+def _record_dumper(kind: type) -> Callable[[Any], Any]:
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    if _plain_fields(kind) is not None:
+        return lambda value: {name: value.__dict__[name] for name in names}
+    return lambda value: {name: dump(value.__dict__[name]) for name in names}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _name(value: Any) -> Any:
+    return value.name
+
+
+def _dump_mapping(value: Any) -> Any:
+    return {str(key): dump(item) for key, item in value.items()}
 
 
 def load(kind: type[T], data: Any) -> T:
     """The value of type `kind` that `data` stands for. Raises WireError where it does not fit."""
-    return typing.cast(T, _load(kind, data))
+    named: Any = kind
+    return typing.cast(T, _loader(named)(data))
 
 
-@lru_cache(maxsize=None)
-def _fields(kind: type) -> Mapping[str, Any]:
-    hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
-
-
-def _load(kind: Any, data: Any) -> Any:
+@cache
+def _loader(kind: Any) -> Load:
+    """What makes values of a type from JSON."""
     origin, parameters = typing.get_origin(kind), typing.get_args(kind)
     if kind in (Any, object):
-        return data
+        return _as_it_is
     if origin is Union:
-        if data is None and type(None) in parameters:
-            return None
-        (inner,) = [item for item in parameters if item is not type(None)]
-        return _load(inner, data)
+        return _optional_loader(parameters)
     if origin is tuple:
-        return _load_tuple(parameters, data)
+        return _tuple_loader(parameters)
     if origin in (list, frozenset):
-        return origin(_load(parameters[0], item) for item in _expect(list, data))
+        item = _loader(parameters[0])
+        return lambda data: origin(map(item, _expect(list, data)))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {_load_key(parameters[0], key): _load(parameters[1], item) for key, item in _expect(dict, data).items()}
-    return _load_plain(origin or kind, data)
+        key, item = int if parameters[0] is int else _loader(parameters[0]), _loader(parameters[1])
+        return lambda data: {key(name): item(value) for name, value in _expect(dict, data).items()}
+    return _plain_loader(origin or kind)
 
 
-def _load_tuple(parameters: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
-    items = _expect(list, data)
+def _optional_loader(parameters: tuple[Any, ...]) -> Load:
+    (inner,) = [_loader(item) for item in parameters if item is not type(None)]
+    if type(None) not in parameters:
+        return inner
+    return lambda data: None if data is None else inner(data)
+
+
+def _tuple_loader(parameters: tuple[Any, ...]) -> Load:
     if len(parameters) == 2 and parameters[1] is Ellipsis:
-        return tuple(_load(parameters[0], item) for item in items)
-    if len(items) != len(parameters):
-        raise WireError(f"expected {len(parameters)} items, got {len(items)}")
-    return tuple(_load(parameter, item) for parameter, item in zip(parameters, items))
+        item = _loader(parameters[0])
+        return lambda data: tuple(map(item, _expect(list, data)))
+    loaders = [_loader(parameter) for parameter in parameters]
+
+    def several(data: Any) -> Any:
+        items = _expect(list, data)
+        if len(items) != len(loaders):
+            raise WireError(f"expected {len(loaders)} items, got {len(items)}")
+        return tuple(loader(item) for loader, item in zip(loaders, items))
+
+    return several
 
 
-def _load_key(kind: Any, key: str) -> Any:
-    return int(key) if kind is int else _load(kind, key)
-
-
-def _load_plain(kind: Any, data: Any) -> Any:
+def _plain_loader(kind: Any) -> Load:
     if dataclasses.is_dataclass(kind):
-        fields = _fields(typing.cast(type, kind))
-        given = _expect(dict, data)
-        if unknown := given.keys() - fields.keys():
-            raise WireError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-        return kind(**{name: _load(fields[name], item) for name, item in given.items()})
+        return _record_loader(typing.cast(type, kind))
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return kind[_expect(str, data)]
+        return lambda data: kind[_expect(str, data)]
     if kind in _TEXT:
-        return kind(_expect(str, data))
+        return lambda data: kind(_expect(str, data))
     if kind is bytes:
-        return bytes.fromhex(_expect(str, data))
-    if kind is type(None):
-        return _expect(type(None), data)
-    return _expect(kind, data)
+        return lambda data: bytes.fromhex(_expect(str, data))
+    return lambda data: _expect(kind, data)
+
+
+def _record_loader(kind: type) -> Load:
+    loaders: dict[str, Load] = {}  # filled when first needed: a class may have fields of its own type
+
+    def record(data: Any) -> Any:
+        if not loaders:
+            hints = typing.get_type_hints(kind)
+            loaders.update({field.name: _loader(hints[field.name]) for field in dataclasses.fields(kind)})
+        given = _expect(dict, data)
+        if unknown := given.keys() - loaders.keys():
+            raise WireError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+        return kind(**{name: loaders[name](item) for name, item in given.items()})
+
+    return record
 
 
 def _expect(kind: Any, data: Any) -> Any:

@@ -2,7 +2,8 @@
 
 Request: `scope`; `digests`, what the workstation expects of bulk kinds; `hold`, to be told the digests of bulk kinds
 instead of their values; `only`, to be told of these kinds alone. Reply: `facts`, `observed` (values by kind and
-address), `same` (bulk kinds that are as expected) and `held` (digests of the bulk kinds that were held back).
+address), `same` (bulk kinds that are as expected) and `held` (digests of the bulk kinds that were held back); of both
+only what is foreign is in `observed`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from state import wire
-from state.bulk import digest, shown
+from state.bulk import digest, foreign, shown
 from state.change import Found
 from state.facts import Facts, Scope
 from state.host import facts
@@ -45,16 +46,20 @@ def report(
     kinds: Sequence[Kind[Any]] = KINDS,
     hold: bool = False,
 ) -> dict[str, Any]:
-    """Facts and observed values as they cross the wire; a bulk kind that is as expected is only named."""
+    """Facts and observed values as they cross the wire; of bulk kinds held back or expected, only what is foreign."""
     observed: dict[str, Any] = {}
     same: list[str] = []
     held: dict[str, str] = {}
     for kind in kinds:
-        values = shown(found[kind.name])
-        if kind.bulk and kind.name in expected and digest(values) == expected[kind.name]:
+        values = found[kind.name]
+        own = digest(values) if kind.bulk and (hold or kind.name in expected) else ""
+        if own and own == expected.get(kind.name):
             same.append(kind.name)
-        elif kind.bulk and hold:
-            held[kind.name] = digest(values)
+        elif own and hold:
+            held[kind.name] = own
         else:
-            observed[kind.name] = values
+            observed[kind.name] = shown(values)
+            continue
+        if others := foreign(values):
+            observed[kind.name] = shown(others)
     return {"facts": wire.dump(known), "observed": observed, "same": same, "held": held}

@@ -33,10 +33,9 @@ class Attachments(Kind[Attachment]):
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Attachment]]:
         """Both directions of each endpoint's device, of the tunnel, and of the uplink."""
         by = "tcx" if facts.features.tcx else "clsact"
+        digests = {name: program.digest(name, cluster, facts) for name in program.objects(cluster)}
         return {
-            f"{device} {direction}": Wanted(
-                Attachment(f"{name}/{function}", program.digest(name, cluster, facts), by), source
-            )
+            f"{device} {direction}": Wanted(Attachment(f"{name}/{function}", digests[name], by), source)
             for name, device, source in _places(cluster, host, facts)
             for direction, function in HOOKS[name].items()
         }

@@ -28,7 +28,6 @@ _last: list[tuple[Generation, Logical]] = []
 class InGeneration(Kind[V]):
     """A kind whose values stand in the tables of a generation."""
 
-    bulk = True
     together = "generation"
 
     def apply(self, kernel: Kernel, changes: Sequence[Change]) -> None:

@@ -29,7 +29,7 @@ class Kind(Generic[V]):
     name: str
     value: type[V]
     fixed: frozenset[str] = frozenset()
-    bulk: bool = False
+    bulk: bool = True
     together: str = ""
     lasting: bool = False
     usual: Mapping[str, object] = MappingProxyType({})

@@ -14,6 +14,7 @@ from state.facts import Facts, Scope
 from state.kernel import Kernel
 from state.kinds.kind import Kind
 from state.naming import OWNER, PREFIX, TABLE
+from state.policy.remember import OncePerCluster
 from state.problem import Problem
 from state.underlay import addresses
 
@@ -54,12 +55,10 @@ class Masquerades(Kind[Masquerade]):
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Masquerade]]:
         """One translation for each family of the host's slice; the ranges and every host are reached directly."""
         own = cluster.hosts[host]
-        direct: list[_Network] = [net for net in (cluster.ranges.ipv4, cluster.ranges.ipv6) if net is not None]
-        direct += [ip_network(address) for other in cluster.hosts.values() for address in addresses(other)]
         slices: list[_Network] = [net for net in (own.slice_ipv4, own.slice_ipv6) if net is not None]
         if not facts.features.nft or not slices:
             return {}
-        same = {version: _normal(net for net in direct if net.version == version) for version in _PROTOCOLS}
+        same = _direct(cluster)
         translations = tuple(Translation(str(net), same[net.version], _PROTOCOLS[net.version]) for net in slices)
         return {ADDRESS: Wanted(Masquerade(translations), own.source)}
 
@@ -93,6 +92,16 @@ class Masquerades(Kind[Masquerade]):
             elif kernel.nft.read() is None:
                 continue
             kernel.nft.run(commands)
+
+
+def _reached_directly(cluster: Cluster) -> Mapping[int, tuple[str, ...]]:
+    """The networks that everybody reaches without translation, by family."""
+    direct: list[_Network] = [net for net in (cluster.ranges.ipv4, cluster.ranges.ipv6) if net is not None]
+    direct += [ip_network(address) for host in cluster.hosts.values() for address in addresses(host)]
+    return {version: _normal(net for net in direct if net.version == version) for version in _PROTOCOLS}
+
+
+_direct = OncePerCluster(_reached_directly)
 
 
 def _normal(networks: Iterable[_Network]) -> tuple[str, ...]:

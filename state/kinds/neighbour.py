@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 from state import naming
 from state.change import Found, Wanted
-from state.cluster import Cluster
+from state.cluster import Cluster, Endpoint, Host
 from state.facts import Facts, Scope
 from state.kernel import Kernel, Neighbour
 from state.kinds.device import INSIDE
 from state.kinds.marked import Marked, found, last_ipv4, places, spoken, within
 from state.placement import placed
+from state.policy.remember import OncePerCluster
 from state.problem import Source
 
 
@@ -25,10 +26,13 @@ class Neighbours(Marked[Neighbour]):
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Neighbour]]:
         """Both ends of every endpoint's device, and in overlay mode the router of every other host."""
-        return {
-            spoken(item.netns, item.device, item.address): Wanted(item, source)
-            for item, source in _wanted(cluster, host, facts)
-        }
+        found: dict[str, Wanted[Neighbour]] = {}
+        for name, others in _routers(cluster).items():
+            if name != host:
+                found.update(others)
+        for endpoint in placed(cluster, host, facts):
+            found.update(_of_endpoint(endpoint, cluster.hosts[host]))
+        return found
 
     def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Neighbour]]:
         """Netctl's, and permanent ones of others inside the ranges of endpoints."""
@@ -47,20 +51,30 @@ class Neighbours(Marked[Neighbour]):
         return (("device", value.device), ("mac", value.device), *ipv4)
 
 
-def _wanted(cluster: Cluster, host: str, facts: Facts) -> Iterator[tuple[Neighbour, Source]]:
-    own = cluster.hosts[host]
-    for endpoint in placed(cluster, host, facts):
-        for address, router in ((endpoint.ipv4, own.router_ipv4), (endpoint.ipv6, own.router_ipv6)):
-            if address is not None and router is not None:
-                yield _neighbour("", naming.device(endpoint), str(address), naming.mac(endpoint)), endpoint.source
-                there = _neighbour(endpoint.netns, naming.ENDPOINT_DEVICE, str(router), naming.HOST_MAC)
-                yield there, endpoint.source
-    if cluster.network.mode == "overlay":
-        for name, other in sorted(cluster.hosts.items()):
-            for router in (other.router_ipv4, other.router_ipv6):
-                if name != host and router is not None:
-                    yield _neighbour("", naming.OVERLAY, str(router), naming.overlay_mac(other)), other.source
+def _of_endpoint(endpoint: Endpoint, own: Host) -> Iterator[tuple[str, Wanted[Neighbour]]]:
+    for address, router in ((endpoint.ipv4, own.router_ipv4), (endpoint.ipv6, own.router_ipv6)):
+        if address is not None and router is not None:
+            yield _wanted("", naming.device(endpoint), str(address), naming.mac(endpoint), endpoint.source)
+            yield _wanted(endpoint.netns, naming.ENDPOINT_DEVICE, str(router), naming.HOST_MAC, endpoint.source)
 
 
-def _neighbour(netns: str, device: str, address: str, mac: str) -> Neighbour:
-    return Neighbour(netns, device, address, mac, permanent=True, protocol=naming.PROTOCOL)
+def _of_every_host(cluster: Cluster) -> Mapping[str, Mapping[str, Wanted[Neighbour]]]:
+    """The routers of each host, as all others see them through the tunnel."""
+    if cluster.network.mode != "overlay":
+        return {}
+    return {
+        name: dict(
+            _wanted("", naming.OVERLAY, str(router), naming.overlay_mac(host), host.source)
+            for router in (host.router_ipv4, host.router_ipv6)
+            if router is not None
+        )
+        for name, host in sorted(cluster.hosts.items())
+    }
+
+
+_routers = OncePerCluster(_of_every_host)
+
+
+def _wanted(netns: str, device: str, address: str, mac: str, source: Source) -> tuple[str, Wanted[Neighbour]]:
+    neighbour = Neighbour(netns, device, address, mac, permanent=True, protocol=naming.PROTOCOL)
+    return spoken(netns, device, address), Wanted(neighbour, source)

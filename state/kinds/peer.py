@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import Union
 
 from bpf.layout import Identity
 from state.change import Found, Wanted
-from state.cluster import Cluster, Host
+from state.cluster import Cluster, Endpoint, Host
 from state.facts import Facts, Scope
 from state.kernel import Kernel
 from state.kinds import generation
 from state.kinds.generation import InGeneration
+from state.policy.remember import OncePerCluster
 from state.policy.tables import Peer
 from state.underlay import addresses
 
@@ -29,19 +29,9 @@ class Peers(InGeneration[Peer]):
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Peer]]:
         """Endpoints, the other hosts, and this host, which knows its addresses best."""
         own = cluster.hosts[host]
-        found: dict[str, Wanted[Peer]] = {}
-        for other in cluster.hosts.values():
-            if other.name != host:
-                remote = Wanted(Peer(Identity.IDENTITY_REMOTE_NODE, other.number, 0), other.source)
-                found.update((str(address), remote) for address in _of_host(other))
-        for endpoint in cluster.endpoints.values():
-            local = endpoint.host == host
-            peer = Peer(
-                endpoint.identity, 0 if local else cluster.hosts[endpoint.host].number, endpoint.id if local else 0
-            )
-            for address in (endpoint.ipv4, endpoint.ipv6):
-                if address is not None:
-                    found[str(address)] = Wanted(peer, endpoint.source)
+        found = dict(_from_afar(cluster))
+        for endpoint in cluster.endpoints_on(host):
+            found.update(_of_endpoint(endpoint, Peer(endpoint.identity, 0, endpoint.id)))
         here = Wanted(Peer(Identity.IDENTITY_HOST, 0, 0), own.source)
         found.update((str(address), here) for address in (*_of_host(own), *_of_facts(facts)))
         return found
@@ -52,8 +42,29 @@ class Peers(InGeneration[Peer]):
 
     def describe(self, address: str, cluster: Cluster) -> str:
         """The address with the name of the endpoint or host that has it."""
-        name = _names(_Same(cluster)).get(address)
+        name = _names(cluster).get(address)
         return address if name is None else f"{address} {name}"
+
+
+def _every_other(cluster: Cluster) -> Mapping[str, Wanted[Peer]]:
+    """Everybody as those see them who are elsewhere: what is the same on all hosts is made once."""
+    found: dict[str, Wanted[Peer]] = {}
+    for host in cluster.hosts.values():
+        remote = Wanted(Peer(Identity.IDENTITY_REMOTE_NODE, host.number, 0), host.source)
+        found.update((str(address), remote) for address in _of_host(host))
+    for endpoint in cluster.endpoints.values():
+        found.update(_of_endpoint(endpoint, Peer(endpoint.identity, cluster.hosts[endpoint.host].number, 0)))
+    return found
+
+
+_from_afar = OncePerCluster(_every_other)
+
+
+def _of_endpoint(endpoint: Endpoint, peer: Peer) -> Iterator[tuple[str, Wanted[Peer]]]:
+    wanted = Wanted(peer, endpoint.source)
+    for address in (endpoint.ipv4, endpoint.ipv6):
+        if address is not None:
+            yield str(address), wanted
 
 
 def _of_host(host: Host) -> Iterator[Address]:
@@ -76,24 +87,13 @@ def _of_facts(facts: Facts) -> Iterator[Address]:
                 yield address
 
 
-class _Same:
-    """A cluster as a key: the same object is the same key."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-
-    def __hash__(self) -> int:
-        return id(self.cluster)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.cluster is self.cluster
-
-
-@lru_cache(maxsize=2)
-def _names(of: _Same) -> Mapping[str, str]:
-    found = {str(address): host.name for host in of.cluster.hosts.values() for address in _of_host(host)}
-    for endpoint in of.cluster.endpoints.values():
+def _every_name(cluster: Cluster) -> Mapping[str, str]:
+    found = {str(address): host.name for host in cluster.hosts.values() for address in _of_host(host)}
+    for endpoint in cluster.endpoints.values():
         for address in (endpoint.ipv4, endpoint.ipv6):
             if address is not None:
                 found[str(address)] = endpoint.key
     return found
+
+
+_names = OncePerCluster(_every_name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_interface
 from types import MappingProxyType
 from typing import Optional, Union
 
@@ -15,6 +16,7 @@ from state.kernel import MAIN_TABLE, Kernel, Route
 from state.kinds.device import INSIDE
 from state.kinds.marked import Marked, found, last_ipv4, places, spoken
 from state.placement import placed
+from state.policy.remember import OncePerCluster
 from state.problem import Source
 
 _DEFAULTS = ("0.0.0.0/0", "::/0")
@@ -22,7 +24,6 @@ _IPV6_METRIC = 1024
 """What the kernel makes of an IPv6 route without a metric."""
 
 _Ip = Union[IPv4Address, IPv6Address]
-_Network = Union[IPv4Network, IPv6Network]
 
 
 class Routes(Marked[Route]):
@@ -67,24 +68,47 @@ def _of_endpoint(endpoint: Endpoint, own: Host) -> Iterator[Route]:
     pairs = ((endpoint.ipv4, own.router_ipv4, "0.0.0.0/0"), (endpoint.ipv6, own.router_ipv6, "::/0"))
     for address, router, default in pairs:
         if address is not None and router is not None:
-            yield _route("", f"{address}/{address.max_prefixlen}", naming.device(endpoint), None, router)
-            yield _route(endpoint.netns, default, naming.ENDPOINT_DEVICE, router, address)
+            yield _route("", f"{address}/{address.max_prefixlen}", naming.device(endpoint), "", str(router))
+            yield _route(endpoint.netns, default, naming.ENDPOINT_DEVICE, str(router), str(address))
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """A host's slice of one family, and the host's own addresses of that family in it and under it."""
+
+    host: str
+    destination: str
+    router: str
+    underlay: Optional[_Ip]
+    source: Source
+
+
+def _of_every_host(cluster: Cluster) -> Sequence[_Slice]:
+    return [
+        _Slice(name, str(network), str(router), underlay, host.source)
+        for name, host in sorted(cluster.hosts.items())
+        for network, router, underlay in (
+            (host.slice_ipv4, host.router_ipv4, host.underlay.ipv4),
+            (host.slice_ipv6, host.router_ipv6, host.underlay.ipv6),
+        )
+        if network is not None
+    ]
+
+
+_slices = OncePerCluster(_of_every_host)
 
 
 def _to_slices(cluster: Cluster, own: Host, facts: Facts) -> Iterator[tuple[Route, Source]]:
-    for name, other in sorted(cluster.hosts.items()):
-        if name == own.name:
+    routers = ["" if router is None else str(router) for router in (own.router_ipv4, own.router_ipv6)]
+    for there in _slices(cluster):
+        router = routers[":" in there.destination]
+        if there.host == own.name or not router:
             continue
-        for there, gateway, underlay, router in (
-            (other.slice_ipv4, other.router_ipv4, other.underlay.ipv4, own.router_ipv4),
-            (other.slice_ipv6, other.router_ipv6, other.underlay.ipv6, own.router_ipv6),
-        ):
-            if there is None or router is None:
-                continue
-            if cluster.network.mode == "overlay":
-                yield _route("", str(there), naming.OVERLAY, gateway, router), other.source
-            elif underlay is not None and _is_next_to(underlay, facts):
-                yield _route("", str(there), facts.uplink, underlay, router, onlink=False), other.source
+        if cluster.network.mode == "overlay":
+            yield _route("", there.destination, naming.OVERLAY, there.router, router), there.source
+        elif there.underlay is not None and _is_next_to(there.underlay, facts):
+            route = _route("", there.destination, facts.uplink, str(there.underlay), router, onlink=False)
+            yield route, there.source
 
 
 def _is_next_to(underlay: _Ip, facts: Facts) -> bool:
@@ -93,16 +117,14 @@ def _is_next_to(underlay: _Ip, facts: Facts) -> bool:
     return uplink is not None and any(underlay in ip_interface(own).network for own in uplink.addresses)
 
 
-def _route(
-    netns: str, destination: str, device: str, gateway: Optional[_Ip], source: _Ip, onlink: bool = True
-) -> Route:
+def _route(netns: str, destination: str, device: str, gateway: str, source: str, onlink: bool = True) -> Route:
     return Route(
         netns=netns,
         destination=destination,
         device=device,
-        gateway="" if gateway is None else str(gateway),
-        onlink=onlink and gateway is not None,
-        source=str(source),
+        gateway=gateway,
+        onlink=onlink and gateway != "",
+        source=source,
         metric=_metric(destination),
         mtu=0,
         table=MAIN_TABLE,

@@ -37,6 +37,7 @@ class Sysctls(Kind[Sysctl]):
     name = "sysctl"
     value = Sysctl
     lasting = True
+    bulk = False  # what is observed may be more than what is wanted
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Sysctl]]:
         """Forwarding of the families that endpoints have, and `accept_ra` 2 where it is at least 1."""

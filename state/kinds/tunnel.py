@@ -10,8 +10,21 @@ from state.facts import Facts, Scope
 from state.kernel import Kernel
 from state.kinds import generation
 from state.kinds.generation import InGeneration
+from state.policy.remember import OncePerCluster
 from state.policy.tables import Tunnel
 from state.underlay import tunnel_is_ipv4
+
+
+def _to_every_host(cluster: Cluster) -> Mapping[str, Wanted[Tunnel]]:
+    found: dict[str, Wanted[Tunnel]] = {}
+    for host in cluster.hosts.values() if cluster.network.mode == "overlay" else ():
+        underlay = host.underlay.ipv4 if tunnel_is_ipv4(cluster) else host.underlay.ipv6
+        if underlay is not None:
+            found[str(host.number)] = Wanted(Tunnel(str(underlay)), host.source)
+    return found
+
+
+_tunnels = OncePerCluster(_to_every_host)
 
 
 class Tunnels(InGeneration[Tunnel]):
@@ -22,13 +35,8 @@ class Tunnels(InGeneration[Tunnel]):
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Tunnel]]:
         """Every other host, over the family that all of them have."""
-        if cluster.network.mode != "overlay":
-            return {}
-        found: dict[str, Wanted[Tunnel]] = {}
-        for other in cluster.hosts.values():
-            underlay = other.underlay.ipv4 if tunnel_is_ipv4(cluster) else other.underlay.ipv6
-            if other.name != host and underlay is not None:
-                found[str(other.number)] = Wanted(Tunnel(str(underlay)), other.source)
+        found = dict(_tunnels(cluster))
+        found.pop(str(cluster.hosts[host].number), None)
         return found
 
     def observe(self, kernel: Kernel, scope: Scope) -> Mapping[str, Found[Tunnel]]:

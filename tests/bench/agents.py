@@ -38,9 +38,7 @@ def observation(folder: Path, host: str, runs: int) -> float:
     def look() -> None:
         session = Session(Console(lab, host))
         try:
-            requests.observe(
-                session, scope(cluster, host), KINDS, lambda facts: workflow.bulk(cluster, host, facts)
-            )
+            requests.observe(session, scope(cluster, host), KINDS, lambda facts: workflow.bulk(cluster, host, facts))
         finally:
             session.close()
 

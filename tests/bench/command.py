@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+
 from tests.bench import stopwatch, towns
 from tests.bench.table import Line, head, note, show
 
@@ -17,7 +18,11 @@ def run(runs: int) -> None:
     head("The command (wall, medians)")
     show(Line("python -c pass", _median(runs, [sys.executable, "-c", "pass"]), "ms"))
     show(Line("netctl --help", _median(runs, towns.command("--help")), "ms", at_most=100))
-    show(Line("netctl validate examples/three-hosts", _median(runs, towns.command("validate", EXAMPLE)), "ms", at_most=300))
+    show(
+        Line(
+            "netctl validate examples/three-hosts", _median(runs, towns.command("validate", EXAMPLE)), "ms", at_most=300
+        )
+    )
     for words in (("--help",), ("validate", EXAMPLE)):
         heavy = _imported(towns.command(*words))
         note(f"netctl {words[0]} imports {' and '.join(heavy) if heavy else 'neither ' + ' nor '.join(HEAVY)}")

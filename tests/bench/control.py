@@ -6,7 +6,6 @@ befalls all of them.
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,9 @@ VENV = ROOT / ".venv-bench"
 PINNED = ("pyinfra==3.10.0", "ansible-core==2.19.14")
 ROUNDS = {10: (7, 3, 2), 30: (5, 3, 1), 100: (5, 2, 1)}
 """Hosts: how often the floor and netctl, pyinfra, and Ansible run."""
+
+SSH = "-o KexAlgorithms=curve25519-sha256 -C -o ControlMaster=auto -o ControlPersist=60s"
+"""Ansible's own options for OpenSSH, and the key exchange that costs least."""
 
 FLOOR, PYINFRA, ANSIBLE, CPU = 1.5, 4.0, 9.0, 8.0
 START, MANY_ROUTES = 80.0, 200.0
@@ -69,7 +71,16 @@ def compare(folder: Path, hosts: int) -> None:
     for name, least in (("pyinfra", PYINFRA), ("ansible", ANSIBLE)):
         show(Line(f"wall against {name}", wall["netctl"], "s", name, wall[name], at_least=least if goal else 1.0))
     show(Line("client CPU against the floor", cpu["netctl"], "s", "floor", cpu["floor"]))
-    show(Line("client CPU against pyinfra", cpu["netctl"], "s", "pyinfra", cpu["pyinfra"], at_least=CPU if hosts == 100 else 1.0))
+    show(
+        Line(
+            "client CPU against pyinfra",
+            cpu["netctl"],
+            "s",
+            "pyinfra",
+            cpu["pyinfra"],
+            at_least=CPU if hosts == 100 else 1.0,
+        )
+    )
     show(Line("client CPU against ansible", cpu["netctl"], "s", "ansible", cpu["ansible"], at_least=1.0))
 
 
@@ -83,7 +94,7 @@ def _contestants(folder: Path, hosts: int, target: Path) -> Mapping[str, Callabl
         "ANSIBLE_HOST_KEY_CHECKING": "0",
         "ANSIBLE_FILTER_PLUGINS": str(PEERS / "filter_plugins"),
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
-        "ANSIBLE_SSH_ARGS": f"-F {lab.ssh_config} -o KexAlgorithms=curve25519-sha256 -C -o ControlMaster=auto -o ControlPersist=60s",
+        "ANSIBLE_SSH_ARGS": f"-F {lab.ssh_config} {SSH}",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(target.parent / "control"),
         "ANSIBLE_LOCAL_TEMP": str(target.parent / "ansible"),
         "ANSIBLE_HOME": str(target.parent / "ansible"),
@@ -117,9 +128,12 @@ def _in_turns(contestants: Mapping[str, Callable[[], Taken]], hosts: int) -> dic
 def cost(folder: Path, runs: int = 11) -> None:
     """What an agent costs its host, with few objects and with many."""
     host = "h001"
-    show(Line("agent: start and observe, few objects (CPU)", agents.observation(folder, host, runs), "ms", at_most=START))
+    show(
+        Line("agent: start and observe, few objects (CPU)", agents.observation(folder, host, runs), "ms", at_most=START)
+    )
     lines = "\n".join(
-        f"route add 10.{200 + (n >> 14)}.{n >> 6 & 255}.{(n & 63) << 2}/30 dev nc-overlay proto static" for n in range(10_000)
+        f"route add 10.{200 + (n >> 14)}.{n >> 6 & 255}.{(n & 63) << 2}/30 dev nc-overlay proto static"
+        for n in range(10_000)
     )
     entry.run(folder, host, ["ip", "-batch", "-"], stdin=lines)
     some = agents.observation(folder, host, runs)

@@ -64,7 +64,9 @@ def _job(seen: Observation) -> Job:
             elif isinstance(value, Address):
                 addresses.append(f"{value.netns or '-'} {value.device} {value.address}/{value.length}")
             elif isinstance(value, Route):
-                routes.append(f"{value.netns or '-'} {_spoken(value.destination)} {value.device} {value.gateway or '-'}")
+                routes.append(
+                    f"{value.netns or '-'} {_spoken(value.destination)} {value.device} {value.gateway or '-'}"
+                )
             elif isinstance(value, Sysctl):
                 sysctls.append(f"- {name} {value.value}")
     return Job(*(tuple(sorted(lines)) for lines in (links, addresses, routes, sysctls)))

@@ -33,7 +33,9 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Ta
     watch = [sys.executable, __file__, *command]
     done = subprocess.run(watch, capture_output=True, text=True, check=False, env={**os.environ, **(environment or {})})
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
     return Taken(**json.loads(done.stdout))
 
 
@@ -41,7 +43,9 @@ def main(command: Sequence[str]) -> int:
     """Run a command and print what it took."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     started = time.monotonic()
-    with subprocess.Popen(list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         assert process.stdout is not None
         code, said = _end(process, process.stdout.fileno())
     wall = time.monotonic() - started

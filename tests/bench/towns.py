@@ -26,7 +26,9 @@ namespaces:
   ops: {labels: {team: ops}}
 """
 HOST = "  {name}: {{address: 203.0.113.{number}, underlay: {{ipv4: 203.0.113.{number}, ipv6: '2001:db8::{number}'}}}}\n"
-ENDPOINT = "  {kind}-{name}: {{host: {name}, namespace: {namespace}, labels: {{app: {kind}}}, attach: {{netns: {kind}}}}}\n"
+ENDPOINT = (
+    "  {kind}-{name}: {{host: {name}, namespace: {namespace}, labels: {{app: {kind}}}, attach: {{netns: {kind}}}}}\n"
+)
 
 
 def manifest(hosts: int) -> str:
@@ -67,7 +69,9 @@ def netctl(*words: str | Path) -> str:
     """What netctl prints; it must succeed."""
     done = subprocess.run(command(*words), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
-        raise RuntimeError(f"netctl {' '.join(map(str, words))} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        raise RuntimeError(
+            f"netctl {' '.join(map(str, words))} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+        )
     return done.stdout
 
 

@@ -203,7 +203,7 @@ def test_a_host_that_lacks_something_is_left_alone(monkeypatch: pytest.MonkeyPat
 )
 def test_a_large_table_crosses_the_wire_only_where_it_differs(bulk: bool, expects: str, crosses: bool) -> None:
     kind = Words("policy", [], bulk=bulk)
-    said: dict[str, Any] = report(FACTS, {"policy": words("a=1")}, {"policy": digest(shown(words(expects)))}, [kind])
+    said: dict[str, Any] = report(FACTS, {"policy": words("a=1")}, {"policy": digest(words(expects))}, [kind])
     assert said["same"] == ([] if crosses else ["policy"])
     assert said["observed"] == ({"policy": shown(words("a=1"))} if crosses else {})
 
@@ -212,8 +212,15 @@ def test_a_large_table_can_be_held_back_to_be_asked_for() -> None:
     kinds = [Words("policy", [], bulk=True), Words("route", [])]
     found: Observed = {"policy": words("a=1"), "route": words("r=1")}
     said: dict[str, Any] = report(FACTS, found, {}, kinds, hold=True)
-    assert said["held"] == {"policy": digest(shown(words("a=1")))}
+    assert said["held"] == {"policy": digest(words("a=1"))}
     assert said["observed"] == {"route": shown(words("r=1"))}
+
+
+def test_what_is_foreign_always_crosses_the_wire() -> None:
+    found: Observed = {"policy": {**words("a=1"), "b": Found(Word("1"), owned=False)}}
+    said: dict[str, Any] = report(FACTS, found, {}, [Words("policy", [], bulk=True)], hold=True)
+    assert said["held"] == {"policy": digest(words("a=1"))}
+    assert said["observed"] == {"policy": {"b": {"value": {"text": "1"}, "owned": False}}}
 
 
 def test_what_was_applied_leaves_nothing_to_do() -> None:

@@ -58,6 +58,13 @@ def test_a_bulk_kind_crosses_the_wire_only_if_it_differs(policy: str, crossed: l
     assert agent.crossed == crossed
 
 
+def test_of_a_table_that_is_as_expected_the_foreign_values_are_known() -> None:
+    found = {**FOUND, "policy": {**FOUND["policy"], "c": Found(Word("3"), owned=False)}}
+    agent = Agent(KINDS, found)
+    assert requests.observe(agent, SCOPE, KINDS, lambda facts: expecting("1")).found == found
+    assert agent.crossed == [["policy", "route"]]
+
+
 def test_nothing_is_held_back_from_whom_expects_nothing() -> None:
     agent = Agent(KINDS, FOUND)
     assert requests.observe(agent, SCOPE, KINDS).found == FOUND

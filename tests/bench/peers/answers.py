@@ -31,7 +31,9 @@ def read(text: str) -> set[str]:
 
 def _lines(place: str, item: Mapping[str, Any]) -> Iterable[str]:
     if "addr_info" in item:
-        return [f"{place} {item['ifname']} {one['local']}/{one['prefixlen']}" for one in item["addr_info"] if "local" in one]
+        return [
+            f"{place} {item['ifname']} {one['local']}/{one['prefixlen']}" for one in item["addr_info"] if "local" in one
+        ]
     if "dst" in item:
         return [f"{place} {item['dst']} {item.get('dev', '')} {item.get('gateway', '-')}"]
     return [f"{place} {item['ifname']} {item['mtu']}"] if "mtu" in item else []
