@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-SEED = 3
+SEED = 238
 Labels = Mapping[str, str]
 Document = Mapping[str, Any]
 
@@ -20,8 +20,10 @@ HOME = {"web-1": "alpha", "db-1": "alpha", "aux-1": "alpha", "web-2": "beta", "d
 FENCES = {"fence-1": "alpha", "fence-2": "beta"}
 WORLD = ("203.0.113.200", "203.0.113.250", "198.51.100.20", "2001:db8:fa::20")
 APPS = ("web", "db", "aux")
+GUEST = {"app": "guest"}
 CROWD = 9
 QUARANTINE = "quarantine"
+OPEN = "open-ingress"
 TIERS = ("front", "back")
 RELEASES = tuple(f"r{number}" for number in range(1, 9))
 
@@ -63,13 +65,17 @@ BLOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Story:
-    """A manifest: labels of endpoints, and policies by name; `told` is what has changed since the one before."""
+    """A manifest: labels of endpoints, policies by name, and hosts with a guest: an endpoint that comes and goes.
+
+    `told` is what has changed since the one before.
+    """
 
     labels: Mapping[str, Labels]
     policies: Mapping[str, Document]
+    guests: frozenset[str] = frozenset()
     told: str = ""
 
-    def files(self) -> dict[str, str]:
+    def files(self, mode: str = "overlay") -> dict[str, str]:
         """The manifest's files, by name. YAML reads JSON."""
         endpoints = {
             name: {"host": host, "namespace": "shop", "labels": dict(self.labels[name]), "attach": {"netns": name}}
@@ -78,9 +84,13 @@ class Story:
             name: {"host": host, "namespace": "fence", "labels": {}, "attach": {"netns": name}}
             for name, host in FENCES.items()
         }
+        endpoints |= {
+            f"guest-{host}": {"host": host, "namespace": "shop", "labels": GUEST, "attach": {"netns": "guest"}}
+            for host in sorted(self.guests)
+        }
         main = {
             "cluster": {"name": "gap", "id": 1},
-            "network": {"mode": "overlay"},
+            "network": {"mode": mode},
             "ranges": {"endpoints": {"ipv4": "10.42.0.0/16", "ipv6": "fd42::/48"}},
             "hosts": {
                 name: {"address": ipv4, "underlay": {"ipv4": ipv4, "ipv6": ipv6}}
@@ -107,24 +117,22 @@ def walk(seed: int = SEED) -> Iterator[Story]:
     yield story
     while True:
         told, change = draw.choice(CHANGES)
-        if QUARANTINE in story.policies:
+        if story.told == "a quarantine":
+            told, change = "a quarantine at the other end", _turned
+        elif QUARANTINE in story.policies:
             told, change = "a quarantine ended", _released
         elif len(story.policies) > CROWD:
             told, change = "a policy removed", _remove
         following = change(story, draw)
-        if (following.labels, following.policies) != (story.labels, story.policies):
+        if following != story:
             story = replace(following, told=told)
             yield story
 
 
 def first() -> Story:
-    """Where the walk begins: everybody is isolated, and web and db talk."""
+    """Where the walk begins: everybody is isolated, and may speak with everybody in the namespace."""
     labels = {name: {"app": name[:-2], "tier": TIERS[name.startswith("db")]} for name in HOME}
-    policies = dict(_allow(app, 1, "ingress", {"matchLabels": {"app": peer}}, None) for app, peer in _TALK.items())
-    return Story(labels, policies)
-
-
-_TALK = {"web": "db", "db": "web", "aux": "web"}
+    return Story(labels, dict([_policy(OPEN, "", ingress=[{"fromEndpoints": [{}]}])]))
 
 
 def _policy(name: str, app: str, **sections: Any) -> tuple[str, Document]:
@@ -171,7 +179,7 @@ def _deny(story: Story, draw: random.Random) -> Story:
 
 
 def _remove(story: Story, draw: random.Random) -> Story:
-    named = [name for name in sorted(story.policies) if not name.startswith("allow-ingress") or name[-1] != "1"]
+    named = [name for name in sorted(story.policies) if name != OPEN]
     return _without(story, draw.choice(named)) if named else story
 
 
@@ -186,13 +194,17 @@ def _one_for_another(story: Story, draw: random.Random) -> Story:
         return story
     gone = draw.choice(named)
     _, direction, app, number = gone.split("-")
-    rule = story.policies[gone]["spec"][direction][0]
-    apps = (rule["fromEndpoints"][0].get("matchLabels") or {}).get("app")
-    selector = (
-        {"matchExpressions": [{"key": "app", "operator": "In", "values": [apps]}]} if apps else draw.choice(SELECTORS)
-    )
-    ports = rule.get("toPorts", [None])[0]
-    return _put(_without(story, gone), _allow(app, int(number) % 3 + 1, direction, selector, ports))
+    rule: dict[str, Any] = story.policies[gone]["spec"][direction][0]
+    peer, ports = rule["fromEndpoints"][0], rule.get("toPorts", [None])[0]
+    return _put(_without(story, gone), _allow(app, int(number) % 3 + 1, direction, _in_other_words(peer), ports))
+
+
+def _in_other_words(selector: Document) -> Document:
+    """Another selector that selects the same endpoints of the namespace."""
+    labels: Labels = selector.get("matchLabels", {})
+    wanted: list[Document] = [{"key": key, "operator": "In", "values": [value]} for key, value in labels.items()]
+    wanted += selector.get("matchExpressions", [])
+    return {"matchExpressions": [*wanted, {"key": "app", "operator": "Exists"}]}
 
 
 def _relabel(story: Story, draw: random.Random, key: str, values: tuple[str, ...]) -> Story:
@@ -267,10 +279,19 @@ def _everybody(story: Story, draw: random.Random) -> Story:
     return _without(story, name) if name in story.policies else _put(story, (name, document))
 
 
+def _guest(story: Story, draw: random.Random) -> Story:
+    """An endpoint comes, or goes."""
+    return replace(story, guests=story.guests ^ {draw.choice(sorted(HOSTS))})
+
+
 def _quarantine(story: Story, draw: random.Random) -> Story:
-    """Nobody reaches anybody. It never lasts longer than one change."""
-    name, document = QUARANTINE, {"fromEntities": ["all"]}
-    return _put(story, _policy(name, "", ingressDeny=[document]))
+    """Nobody reaches anybody. It never lasts longer than two changes."""
+    return _put(story, _policy(QUARANTINE, "", ingressDeny=[{"fromEntities": ["all"]}]))
+
+
+def _turned(story: Story, draw: random.Random) -> Story:
+    """Still nobody reaches anybody, for another reason, at the other end."""
+    return _put(story, _policy(QUARANTINE, "", egressDeny=[{"toEntities": ["all"]}]))
 
 
 def _released(story: Story, draw: random.Random) -> Story:
@@ -309,4 +330,5 @@ CHANGES: tuple[tuple[str, Change], ...] = (
     ("the namespace isolated, or not", _everybody),
     *(3 * (("the namespace opened", _open),)),
     *(2 * (("a quarantine", _quarantine),)),
+    ("an endpoint come or gone", _guest),
 )

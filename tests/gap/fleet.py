@@ -38,6 +38,7 @@ class Street:
     folder: Path
     content: Archive | None = None
     phased: Phases = phases
+    mode: str = "overlay"
     lab: Lab = field(init=False)
     _open: ExitStack = field(init=False, default_factory=ExitStack)
     _fleet: Fleet | None = field(init=False, default=None)
@@ -53,7 +54,7 @@ class Street:
     def load(self, story: Story) -> Cluster:
         """Write the manifest, lock it, and read it, as a person does."""
         self.folder.mkdir(exist_ok=True)
-        for name, text in story.files().items():
+        for name, text in story.files(self.mode).items():
             (self.folder / name).write_text(text)
         manifest, _ = load(self.folder, require_host_keys=False)
         lock = locks.allocate(manifest, lockfile.read(self.folder))
@@ -112,6 +113,6 @@ class Street:
         for row in self._fleet.each(lambda session: session.call("status")).values():
             assert row.value is not None, row.error
             for item in row.value["counters"]:
-                if not item["reason"].startswith("PASSED"):
+                if not item["reason"].startswith("passed"):
                     found[item["reason"]] += item["packets"]
         return found

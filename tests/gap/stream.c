@@ -37,7 +37,7 @@
 #define DOORS 32
 #define FLOWS 256
 #define BATCH 64
-#define MOST 4		     /* packets of one flow in one turn */
+#define MOST 12		     /* packets of one flow in one turn */
 #define PATIENCE 0.1	     /* seconds without progress, after which a turn gives up */
 #define LAST_PATIENCE 1.0    /* and a window */
 #define LOST_FENCE 5.0

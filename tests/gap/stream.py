@@ -146,13 +146,16 @@ class Stream:
         return Window(
             said["seconds"],
             {flow.name: Counts(*counts) for flow, counts in zip(self._flows, said["flows"])},
-            tuple(Fault(self._flows[item.pop("flow")], **item) for item in said["faults"]),
+            tuple(self._fault(**item) for item in said["faults"]),
             rules,
             said["overrun"],
             said["late"],
             said["twice"],
             said["astray"],
         )
+
+    def _fault(self, flow: int, what: str, count: int, first: int, last: int, number: int) -> Fault:
+        return Fault(self._flows[flow], what, count, first, last, number)
 
     def _expect(self, word: str) -> None:
         said = self._read().strip()

@@ -83,20 +83,21 @@ class Walk:
         self._allowed = flows.allowed(self.cluster, self.wanted)
         self.stream.window(flows.rules(self._allowed, self._allowed))
 
-    def step(self, name: str, cluster: Cluster) -> bool:
-        """Go to another manifest; whether hosts had to change for it. While it is planned, the old policy holds."""
+    def step(self, name: str, cluster: Cluster) -> frozenset[str]:
+        """Go to another manifest; the kinds of what had to change for it. While it is planned, the old policy holds."""
         rows, plan = self.street.plan(cluster)
         after = flows.allowed(cluster, self.wanted)
-        if not any(host.changes for host in plan.hosts):
+        kinds = frozenset(change.kind for host in plan.hosts for change in host.changes)
+        if not kinds:
             assert after == self._allowed, f"{name}: nothing to do, but policy says another thing"
-            return False
+            return kinds
         self._begin(f"during {name}", flows.rules(self._allowed, after))
         done = self.street.carry_out(cluster, rows, plan)
         self._begin(f"after {name}", flows.rules(after, after))
         self.cluster, self._allowed = cluster, after
         self.tally.changes += 1
         self.tally.phases.update(done)
-        return True
+        return kinds
 
     def end(self) -> Tally:
         """The last window's packets, and all of them."""

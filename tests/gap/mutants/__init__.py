@@ -1,8 +1,8 @@
-"""netctl with a mistake in it: what the proof must be able to see. Each is made of netctl's own sources by one edit.
+"""netctl with a mistake in it: what the proof must be able to see. Each is netctl's own sources with one edit.
 
-A race between a packet and a store is rare: a program decides in less than a microsecond. So the mutants of programs
-dawdle between the two places that matter, on each packet that is decided about; a program that dawdles without the
-mistake must pass the proof.
+A race between a packet and a store is rare: a program decides in less than a microsecond. So for the mutants of
+programs it is arranged (see hold.py): between the two places that matter they wait for a store that is announced.
+Programs that wait there and make no mistake must pass the proof.
 """
 
 from __future__ import annotations
@@ -27,41 +27,44 @@ class Edit:
     after: str
 
 
-DAWDLE = Edit(
+WAIT = Edit(
     "packet.h",
     "/* Reads the generation word:",
-    """static long wait_until(__u32 number, void *until)
+    """static long is_stored(__u32 number, void *until)
 {
-	return bpf_ktime_get_ns() > *(__u64 *)until;
+	__u32 zero = 0;
+	__u64 *word = bpf_map_lookup_elem(&generation, &zero);
+
+	return !word || !(*(volatile __u64 *)word >> 63) || bpf_ktime_get_ns() > *(__u64 *)until;
 }
 
-static __always_inline void dawdle(void)
+static __always_inline void wait(void)
 {
-	__u64 until = bpf_ktime_get_ns() + 50 * 1000;
+	__u64 until = bpf_ktime_get_ns() + 50 * 1000 * 1000;
 
-	bpf_loop(1 << 20, wait_until, &until, 0);
+	bpf_loop(1 << 23, is_stored, &until, 0);
 }
 
 /* Reads the generation word:""",
 )
 ASKED = "	ask_both(p, forward, changed && p->kind != KIND_RELATED, &d);\n"
 
-SLOW = (DAWDLE, Edit("judge.h", ASKED, "	dawdle();\n" + ASKED))
-"""No mistake: addresses looked up, then time goes by, then policies are asked."""
+SLOW = (WAIT, Edit("judge.h", ASKED, "	wait();\n" + ASKED))
+"""No mistake: addresses are looked up, the next generation comes, policies are asked of the first one."""
 
-TWICE = (DAWDLE, Edit("judge.h", ASKED, "	dawdle();\n	read_generation(p);\n" + ASKED))
+TWICE = (WAIT, Edit("judge.h", ASKED, "	wait();\n	read_generation(p);\n" + ASKED))
 """The word is read again: addresses of one generation, policies of another."""
 
 LATER = """	{
 		__u32 slot = p->slot;
 
 		if (d.reason < DENIED_BY_RULE)
-			dawdle();
+			wait();
 		read_generation(p);
 		p->slot = slot;
 	}
 """
-LATE = (DAWDLE, Edit("judge.h", ASKED, ASKED + LATER))
+LATE = (WAIT, Edit("judge.h", ASKED, ASKED + LATER))
 """The epoch is read after the tables: what the old ones said is remembered as what the new ones say."""
 
 OTHER = (
@@ -70,8 +73,8 @@ OTHER = (
 """No mistake, and nothing else either: the same programs under another digest."""
 
 
-def programs(folder: Path, edits: tuple[Edit, ...]) -> Archive:
-    """An agent that carries programs compiled of edited sources."""
+def programs(folder: Path, edits: tuple[Edit, ...]) -> dict[str, bytes]:
+    """Programs compiled of edited sources."""
     shutil.copytree(ROOT / "bpf", folder, ignore=shutil.ignore_patterns("*.o", "*.py", "__pycache__"))
     for edit in edits:
         path = folder / edit.file
@@ -79,16 +82,19 @@ def programs(folder: Path, edits: tuple[Edit, ...]) -> Archive:
         assert text.count(edit.before) == 1, f"{edit.file} does not say once: {edit.before}"
         path.write_text(text.replace(edit.before, edit.after))
     subprocess.run(["make", "-s", "-C", str(folder)], check=True)
-    return _archive({f"bpf/{name}.bpf.o": (folder / f"{name}.bpf.o").read_bytes() for name in OBJECTS})
+    return {f"bpf/{name}.bpf.o": (folder / f"{name}.bpf.o").read_bytes() for name in OBJECTS}
 
 
-def in_place() -> Archive:
-    """An agent that edits the tables in use."""
+def with_module(name: str) -> dict[str, bytes]:
+    """A module beside this file that `bpf.generation` takes in as its last act."""
     file = "bpf/generation.py"
-    taken = contents()[file] + b"\n\nfrom bpf import in_place as in_place\n"
-    return _archive({file: taken, "bpf/in_place.py": Path(__file__).with_name("in_place.py").read_bytes()})
+    taken = contents()[file] + f"\n\nfrom bpf import {name} as {name}\n".encode()
+    return {file: taken, f"bpf/{name}.py": Path(__file__).with_name(f"{name}.py").read_bytes()}
 
 
-def _archive(changed: dict[str, bytes]) -> Archive:
-    files = {**contents(), **changed}
+def agent(*parts: dict[str, bytes]) -> Archive:
+    """netctl's agent with these files instead of its own."""
+    files = contents()
+    for part in parts:
+        files |= part
     return sealed(build(files), files)
