@@ -214,8 +214,10 @@ static __always_inline int judge_forwarded(struct __sk_buff *skb, struct packet 
 
 	if (!refused && p->kind == KIND_RELATED) {
 		refused = read_error(skb, p);
-		/* it speaks of a connection with somebody else than its sender */
+		/* it speaks of a connection with somebody else than its sender, whom packets reach the same way */
 		resolve(p, &p->source, &p->from);
+		if (!refused && skb->ingress_ifindex && check_sender(skb, p))
+			refused = UNRELATED_ERROR;
 	}
 	if (!refused && (resolve(p, &p->destination, &p->to) != KNOWN || p->to.endpoint != p->endpoint))
 		refused = NO_SUCH_ENDPOINT;
@@ -249,12 +251,13 @@ SEC("tc") int to_endpoint(struct __sk_buff *skb)
 	struct recalled r = {};
 	int refused;
 
-	if (skb->mark & MARK_JUDGED) {
+	if (!self)
+		return drop(&p, UNKNOWN_DEVICE, DIRECTION_INGRESS);
+	/* to a device elsewhere no program sends by way of this hook: the mark is somebody else's */
+	if (skb->mark & MARK_JUDGED && self->flags & ENDPOINT_SAME_NETNS) {
 		clear_mark(skb);
 		return TC_ACT_UNSPEC;
 	}
-	if (!self)
-		return drop(&p, UNKNOWN_DEVICE, DIRECTION_INGRESS);
 	make_linear(skb);
 	refused = ready ? check_arrival(skb, &p, self) : NO_TABLES;
 	if (refused == -PASSED_NEIGHBOUR) {

@@ -142,9 +142,15 @@ APART int judge(struct packet *p)
 
 		forward = from_initiator(&r);
 		p->is_direct = is_direct(&r);
-		/* generated here when it was opened, whatever address it came from */
-		if (r.peer.identity == IDENTITY_HOST && !(r.flags & JUDGED_OWN))
+		/* generated here when it was opened, whatever address it came from: nobody else speaks for it */
+		if (r.peer.identity == IDENTITY_HOST && !(r.flags & JUDGED_OWN)) {
+			if (!r.from_owner && other->identity != IDENTITY_HOST) {
+				d.reason = FORGED_HOST;
+				tell_drop(p, &d);
+				return FORGED_HOST;
+			}
 			other->identity = IDENTITY_HOST;
+		}
 		changed = memory == OTHER_EPOCH || r.peer.identity != other->identity;
 	}
 	ask_both(p, forward, changed && p->kind != KIND_RELATED, &d);

@@ -101,6 +101,9 @@ SEC("tc") int from_overlay(struct __sk_buff *skb)
 		refused = check_special(skb, &p);
 	else if (!refused && p.to.identity != IDENTITY_HOST)
 		refused = NO_SUCH_ENDPOINT;
+	/* an error about somebody whom no packet reaches by that host */
+	if (!refused && p.kind == KIND_RELATED && p.endpoint && !lives_at(&p, p.from.host, &underlay))
+		refused = UNRELATED_ERROR;
 	if (refused)
 		return drop(&p, refused, DIRECTION_INGRESS);
 	if (!p.endpoint)

@@ -36,15 +36,20 @@ APART int check_source(struct packet *p)
 	return network_mode == MODE_NATIVE && p->from.host && !p->from.endpoint ? 0 : FORGED_ENDPOINT;
 }
 
+static __always_inline bool is_tunnelled(const struct recalled *r)
+{
+	return network_mode == MODE_OVERLAY && r->peer.host;
+}
+
 static __always_inline bool is_believed(const struct recalled *r)
 {
-	return !r->peer.endpoint && r->peer.identity != IDENTITY_HOST &&
-	       (network_mode == MODE_NATIVE || !r->peer.host);
+	return !r->peer.endpoint && r->peer.identity != IDENTITY_HOST && !is_tunnelled(r);
 }
 
 static __always_inline int arrive(struct __sk_buff *skb, struct packet *p)
 {
 	struct recalled r = {};
+	enum memory memory = ABSENT;
 	int refused, reason;
 
 	if (p->kind == KIND_LATER) {
@@ -52,14 +57,22 @@ static __always_inline int arrive(struct __sk_buff *skb, struct packet *p)
 		if (refused)
 			return drop(p, refused, DIRECTION_INGRESS);
 	}
-	if (p->kind == KIND_ORDINARY && recall(p, p->endpoint, false, &r) == SAME_EPOCH && is_believed(&r)) {
+	if (p->kind == KIND_ORDINARY)
+		memory = recall(p, p->endpoint, false, &r);
+	if (memory == SAME_EPOCH && is_believed(&r)) {
 		p->from.identity = r.peer.identity;
 		reason = established(p, &r);
 		return reason == PASSED_ESTABLISHED ? hand_over(skb, p, reason) : TC_ACT_SHOT;
 	}
 	refused = check_source(p);
+	/* another host's own address may open connections here; those through the tunnel are not joined */
+	if (!refused && memory != ABSENT && is_tunnelled(&r))
+		refused = FORGED_ENDPOINT;
 	if (!refused)
 		refused = check_special(skb, p);
+	/* an error about somebody whom no packet reaches by this device */
+	if (!refused && p->kind == KIND_RELATED && check_source(p))
+		refused = UNRELATED_ERROR;
 	if (refused)
 		return drop(p, refused, DIRECTION_INGRESS);
 	reason = judge(p);

@@ -201,6 +201,22 @@ ROWS = (
         Step("to db", lambda f: other(f, "host", "db"), "stack", "passed new"),
         Step("to db", lambda f: other(f, "host", "db"), "drop", "forged host", forwarded=True),
     )),
+    Row("a connection of the host is not joined, whatever address it uses", (
+        Step("to db", lambda f: other(f, "world", "db"), "stack", "passed new"),
+        Step("uplink", lambda f: other(f, "world", "db"), "drop", "forged host"),
+        Step("to db", lambda f: other(f, "world", "db"), "drop", "forged host", forwarded=True),
+        Step("to db", lambda f: other(f, "world", "db"), "stack", "passed established"),
+    ), rules=Rules(db_ingress=())),
+    Row("a connection to another host through the tunnel is not joined from the uplink", (
+        Step("web", lambda f: web(f, "beta"), "tunnel", "passed new"),
+        Step("uplink", lambda f: other(f, "beta", "web", tcp(80, 1000, SYN | ACK)), "drop", "forged endpoint"),
+        Step("web", lambda f: web(f, "beta", tcp(1000, 80, ACK)), "tunnel", "passed established"),
+    )),
+    Row(
+        "the mark of a program means nothing on its way to an endpoint in a namespace of its own",
+        (Step("to db", lambda f: other(f, "world", "db"), "drop", "denied by default", forwarded=True, mark=0x100),),
+        rules=Rules(db_ingress=()),
+    ),
     Row("the host sends into the overlay under its own addresses", (
         Step("to overlay", lambda f: other(f, "router", "far"), "stack", "passed host"),
     )),
