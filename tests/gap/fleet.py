@@ -22,7 +22,7 @@ from state.cluster import Cluster
 from state.phases import Phase, phases
 from state.plan import HostPlan, Plan
 from tests.gap import flows
-from tests.gap.changes import WORLD, Story
+from tests.gap.story import WORLD, Story
 
 Phases = Callable[[Sequence[HostPlan], Cluster], tuple[Phase, ...]]
 DEAF = "add table inet deaf; add chain inet deaf input { type filter hook prerouting priority -300; }"

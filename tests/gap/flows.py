@@ -11,8 +11,8 @@ from state import naming
 from state.cluster import Cluster
 from state.policy import parties
 from state.policy.engine import decide
-from tests.gap.changes import FENCES, HOME
-from tests.gap.changes import WORLD as OUTSIDE
+from tests.gap.story import FENCES, HOME
+from tests.gap.story import WORLD as OUTSIDE
 from tests.gap.stream import EITHER, FENCE, MUST, NEVER, Door, Flow
 
 FRESH = 1000

@@ -19,62 +19,19 @@
  * packets sent behind all others have come back on every path, so that nothing of it is still under way.
  */
 #define _GNU_SOURCE
-#include "frames.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
+#include "flows.h"
 #include <poll.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
 #include <signal.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <time.h>
-#include <unistd.h>
 
-#define DOORS 32
-#define FLOWS 256
-#define BATCH 64
 #define MOST 12		     /* packets of one flow in one turn */
 #define PATIENCE 0.1	     /* seconds without progress, after which a turn gives up */
 #define LAST_PATIENCE 1.0    /* and a window */
 #define LOST_FENCE 5.0
-#define A_WHILE 0.15	     /* seconds from the first packet of a fresh connection to its second */
 
-enum { ARRIVED = 1, RETURNED = 2 };
-
-struct door {
-	int socket;
-	unsigned queued;
-	struct frame queue[BATCH];
-};
-
-struct flow {
-	int from, to, protocol;
-	bool ipv6;
-	struct end source, destination;
-	unsigned ports;
-	char rule;
-	uint64_t base, next; /* numbers of this window: base <= number < next */
-	uint64_t arrived, returned;
-	uint8_t *seen;
-	size_t room;
-};
-
-static struct door doors[DOORS];
-static struct flow flows[FLOWS];
-static int door_count, flow_count;
-static int64_t outstanding, given_up; /* packets that must come back */
-static uint64_t late, twice, astray, resent;
-static double window_began, rate;
-
-static void die(const char *what)
-{
-	fprintf(stderr, "stream: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
+static int64_t given_up; /* of what must come back */
+static double window_began;
 
 static double now(void)
 {
@@ -82,142 +39,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return time.tv_sec + time.tv_nsec * 1e-9;
-}
-
-static bool is_must(const struct flow *flow)
-{
-	return flow->rule == 'm' || flow->rule == 'f';
-}
-
-static void open_door(const char *netns, const char *device)
-{
-	struct door *door = &doors[door_count++];
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = open(netns, O_RDONLY | O_CLOEXEC);
-	int one = 1, room = 16 << 20;
-	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-
-	if (door_count == DOORS || home < 0 || there < 0 || setns(there, CLONE_NEWNET))
-		die(netns);
-	/* no protocol until it is bound: nothing of other devices gets in */
-	door->socket = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	address.sll_ifindex = if_nametoindex(device);
-	if (door->socket < 0 || !address.sll_ifindex ||
-	    setsockopt(door->socket, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) ||
-	    setsockopt(door->socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) ||
-	    bind(door->socket, (void *)&address, sizeof(address)))
-		die(device);
-	if (setns(home, CLONE_NEWNET))
-		die("return home");
-	close(home);
-	close(there);
-}
-
-static void flush(struct door *door)
-{
-	struct mmsghdr messages[BATCH] = {};
-	struct iovec parts[BATCH];
-	unsigned sent = 0, tries = 0;
-
-	for (unsigned i = 0; i < door->queued; i++) {
-		parts[i] = (struct iovec){door->queue[i].octets, door->queue[i].length};
-		messages[i].msg_hdr.msg_iov = &parts[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
-	}
-	while (sent < door->queued) {
-		int count = sendmmsg(door->socket, messages + sent, door->queued - sent, 0);
-
-		if (count > 0) {
-			sent += count;
-			continue;
-		}
-		/* the device's own queue was full: this packet has not left */
-		if ((errno != ENOBUFS && errno != EAGAIN && errno != EINTR) || ++tries > 2000)
-			die("send");
-		resent++;
-		usleep(1000);
-	}
-	door->queued = 0;
-}
-
-static struct frame *place(struct door *door)
-{
-	if (door->queued == BATCH)
-		flush(door);
-	return &door->queue[door->queued++];
-}
-
-static unsigned connection_of(const struct flow *flow, uint64_t number)
-{
-	uint64_t connection = number / 2, lag = rate * A_WHILE / 2;
-
-	if (number & 1 && connection >= lag)
-		connection -= lag;
-	return connection % flow->ports;
-}
-
-static void send_one(int index)
-{
-	struct flow *flow = &flows[index];
-	struct end source = flow->source;
-	uint64_t at = flow->next - flow->base;
-	struct numbered payload = {.flow = htonl(index), .direction = htonl(FORWARD), .number = htobe64(flow->next)};
-	bool opens = flow->ports > 1 && !(flow->next & 1);
-
-	if (at >= flow->room) {
-		size_t room = flow->room ? 2 * flow->room : 4096;
-
-		flow->seen = realloc(flow->seen, room);
-		if (!flow->seen)
-			die("remember");
-		memset(flow->seen + flow->room, 0, room - flow->room);
-		flow->room = room;
-	}
-	memcpy(payload.magic, MAGIC, sizeof(payload.magic));
-	source.port += connection_of(flow, flow->next);
-	write_frame(place(&doors[flow->from]), flow->ipv6, flow->protocol, &source, &flow->destination, opens, &payload);
-	flow->next++;
-	outstanding += is_must(flow);
-}
-
-static bool is_news(struct flow *flow, uint64_t number, uint8_t what)
-{
-	if (number < flow->base || number >= flow->next) {
-		late++;
-		return false;
-	}
-	if (flow->seen[number - flow->base] & what) {
-		twice++;
-		return false;
-	}
-	flow->seen[number - flow->base] |= what;
-	return true;
-}
-
-static void take(int door, struct frame *frame)
-{
-	struct numbered *payload = find_number(frame);
-	uint32_t index, direction;
-	struct flow *flow;
-
-	if (!payload)
-		return;
-	index = ntohl(payload->flow);
-	direction = ntohl(payload->direction);
-	flow = &flows[index];
-	if (index >= (uint32_t)flow_count || door != (direction == FORWARD ? flow->to : flow->from)) {
-		astray++;
-		return;
-	}
-	if (!is_news(flow, be64toh(payload->number), direction == FORWARD ? ARRIVED : RETURNED))
-		return;
-	if (direction == BACK) {
-		flow->returned++;
-		outstanding -= is_must(flow);
-		return;
-	}
-	flow->arrived++;
-	turn_round(frame, payload);
-	*place(&doors[flow->to]) = *frame;
 }
 
 /* Reads all that has arrived and sends it back, until nothing more has; whether there was anything. */

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from state.cluster import Cluster
 from tests.gap import flows
-from tests.gap.changes import FENCES, HOME, Story
 from tests.gap.fleet import Street
+from tests.gap.story import FENCES, HOME, Story
 from tests.gap.stream import EITHER, NEVER, Fault, Flow, Stream, Window
 
 RATE = 1250.0
