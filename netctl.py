@@ -6,7 +6,10 @@ from pathlib import Path
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here / "_netctl" if (here / "_netctl").is_dir() else here))
 
-from cli.app import main  # noqa: E402  (the path above must come first)
+try:
+    from cli.app import main
+except KeyboardInterrupt:  # too early for anybody else to answer
+    sys.exit(130)
 
 __all__ = ["main"]
 

@@ -40,6 +40,7 @@ EPILOG = (
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return the exit code."""
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words[: _command_at(words)] or bool(os.environ.get("NETCTL_DEBUG"))
     try:
@@ -50,12 +51,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except NetctlError as error:
         return _failed(error)
     except (KeyboardInterrupt, typer.Abort):
-        print("Interrupted.", file=sys.stderr)
-        return exits.INTERRUPTED
-    except SystemExit as error:  # Typer's own way out when standard output has gone
-        return _broken_pipe() if error.code == 1 else int(error.code or 0)
+        return _interrupted()
+    except SystemExit as error:  # Typer's own way out: at Ctrl-C, and when standard output has gone
+        return _interrupted() if error.code == exits.INTERRUPTED else _broken_pipe()
     except BrokenPipeError:
         return _broken_pipe()
+    except OSError as error:
+        if debug:
+            raise
+        return _failed(NetctlError.of(f"the system refused: {_refusal(error)}", "`netctl --debug ...` shows where."))
     except Exception as error:  # the outermost handler: a person sees a sentence, never a traceback
         if debug:
             raise
@@ -141,6 +145,22 @@ def _failed(error: NetctlError) -> int:
 
     problems.show(error.problems)
     return error.exit_code
+
+
+def _open_streams() -> None:
+    """A standard stream that was closed is None: give it somewhere to go, before a file or socket gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+
+
+def _refusal(error: OSError) -> str:
+    return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+
+
+def _interrupted() -> int:
+    print("Interrupted.", file=sys.stderr)
+    return exits.INTERRUPTED
 
 
 def _broken_pipe() -> int:

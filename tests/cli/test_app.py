@@ -95,6 +95,15 @@ def test_a_reader_that_goes_away_is_no_drama() -> None:
     assert (found.returncode, found.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(("close", "code"), [(">&-", 0), (">&- 2>&-", 0), ("<&- >&- 2>&-", 0), (">/dev/full", 1)])
+def test_a_stream_that_cannot_be_written_is_no_bug(close: str, code: int) -> None:
+    command = f"exec {sys.executable} {ROOT / 'netctl.py'} validate {ROOT / 'examples/three-hosts'} {close}"
+    found = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert "this is a bug" not in found.stderr
+    assert "Traceback" not in found.stderr
+    assert found.returncode == code
+
+
 def test_a_wrong_word_is_met_with_the_right_one() -> None:
     found = run("paln")
     assert found.returncode == 64
