@@ -32,12 +32,14 @@ def plan(
     from cli import exits, saved, show, workflow
     from cli.connect import connect
 
+    if out is not None:
+        saved.require_folder(out)
     cluster, warnings = workflow.validate(folder, lab)
     with connect(folder, cluster, host, label, lab) as fleet:
         seen = workflow.observe(fleet, cluster)
     planned = workflow.plan(cluster, seen, workflow.towards(cluster), warnings)
     show.plan(planned, cluster, output)
     if out is not None:
-        saved.write(out, folder, planned)
+        saved.write(out, folder, planned, lab)
     code = show.exit_code(planned)
     return exits.worst([code, exits.CHANGES]) if detailed_exitcode and planned.changes else code

@@ -13,18 +13,24 @@ from state import plan as plans
 from state.cluster import Cluster
 from state.kinds import KINDS
 from state.plan import Plan
-from state.problem import NetctlError
+from state.problem import NetctlError, UsageError
 
 
-def write(path: Path, folder: Path, plan: Plan) -> None:
+def require_folder(path: Path) -> None:
+    """Refuse early, before anything is asked of a host, where the plan could not be saved."""
+    if not path.parent.is_dir():
+        raise UsageError.of(f"there is no folder {path.parent} to save the plan in", "Make it, or name another FILE.")
+
+
+def write(path: Path, folder: Path, plan: Plan, lab: bool) -> None:
     """Save a plan. The file holds the manifest's text: who may read one may read the other."""
     from state.lock_lines import FILE
 
     names = [*_manifest_files(folder), *([FILE] if (folder / FILE).exists() else [])]
-    files = {name: (folder / name).read_text() for name in names}
-    saved = {**plans.dump(plan), "folder": str(folder.resolve()), "files": files}
+    files = {name: (folder / name).read_text(encoding="utf-8") for name in names}
+    saved = {**plans.dump(plan), "folder": str(folder.resolve()), "lab": lab, "files": files}
     try:
-        path.write_text(json.dumps(saved, indent=1) + "\n")
+        path.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise NetctlError.of(f"the plan cannot be written to {path}: {error.strerror}") from error
 
@@ -39,21 +45,41 @@ class Saved:
 
 
 def read(path: Path, lab: bool) -> Saved:
-    """What `write` saved. Raises NetctlError for anything else."""
-    try:
-        data: Any = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise NetctlError.of(f"{path} is not a plan that netctl saved", str(error)) from error
+    """What `write` saved. Raises NetctlError for anything else, and UsageError for a plan of other hosts."""
+    data = _content(path)
+    if data["lab"] != lab:
+        made, how = ("the lab", "Add --lab.") if data["lab"] else ("the real hosts", "Leave --lab away.")
+        raise UsageError.of(f"{path} is a plan for {made}", how)
     plan = plans.load(KINDS, data)
     with tempfile.TemporaryDirectory(prefix="netctl-plan-") as folder:
         for name, text in data["files"].items():
             target = (Path(folder) / name).resolve()
             if not target.is_relative_to(Path(folder).resolve()):
-                raise NetctlError.of(f"{path} is not a plan that netctl saved", f"It names a file outside: {name}")
+                raise _no_plan(path, f"It names a file outside: {name}")
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+            target.write_text(text, encoding="utf-8")
         cluster, _ = workflow.validate(Path(folder), lab)
     return Saved(Path(data["folder"]), cluster, plan)
+
+
+def _content(path: Path) -> Any:
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NetctlError.of(f"{path} cannot be read", f"{error.strerror}.") from error
+    except ValueError as error:
+        raise _no_plan(path, f"It is not JSON: {error}.") from error
+    try:
+        texts = [data["folder"], *data["files"], *data["files"].values()]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _no_plan(path, "It has no manifest in it.") from error
+    if not isinstance(data.get("lab"), bool) or not all(isinstance(text, str) for text in texts):
+        raise _no_plan(path, "It was edited, or another version of netctl saved it.")
+    return data
+
+
+def _no_plan(path: Path, why: str) -> NetctlError:
+    return NetctlError.of(f"{path} is not a plan that netctl saved", f"{why} Save one with: netctl plan --out FILE")
 
 
 def _manifest_files(folder: Path) -> list[str]:

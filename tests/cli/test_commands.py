@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,6 +175,55 @@ def test_a_saved_plan_is_refused_where_the_host_has_moved(
     shown = capsys.readouterr()
     assert "beta: refused, nothing was changed" in shown.out
     assert "alpha: applied" in shown.out
+
+
+def edit(saved: Path, other: dict[str, Any]) -> None:
+    """Give a saved plan other content; None takes a key away."""
+    data: dict[str, Any] = {**json.loads(saved.read_text()), **other}
+    saved.write_text(json.dumps({key: value for key, value in data.items() if value is not None}))
+
+
+NO_PLANS: list[dict[str, Any]] = [
+    {"files": None},
+    {"files": {"netctl.yaml": 3}},
+    {"files": {"../netctl.yaml": ""}},
+    {"folder": 1},
+    {"lab": "yes"},
+    {"hosts": [{"host": 1}]},
+    {"format_version": None},
+]
+
+
+@pytest.mark.parametrize("other", NO_PLANS)
+def test_what_is_no_plan_is_refused_in_a_sentence(
+    tmp_path: Path,
+    folder: Path,
+    hosts: dict[str, FakeHost],
+    other: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    saved = tmp_path / "plan.json"
+    assert main(["plan", str(folder), "--out", str(saved)]) == 0
+    edit(saved, other)
+    assert main(["apply", str(saved), "--yes"]) == 1
+    assert "not a plan that netctl saved" in capsys.readouterr().err
+
+
+def test_a_plan_for_the_lab_is_not_applied_to_the_real_hosts(
+    tmp_path: Path, folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "plan.json"
+    assert main(["plan", str(folder), "--lab", "--out", str(saved)]) == 0
+    assert main(["apply", str(saved), "--yes"]) == 64
+    assert f"{saved} is a plan for the lab" in capsys.readouterr().err
+    assert all("apply" not in host.asked for host in hosts.values())
+
+
+def test_where_a_plan_cannot_be_saved_is_said_before_a_host_is_asked(
+    tmp_path: Path, folder: Path, hosts: dict[str, FakeHost]
+) -> None:
+    assert main(["plan", str(folder), "--out", str(tmp_path / "nowhere" / "plan.json")]) == 64
+    assert all(host.asked == [] for host in hosts.values())
 
 
 def test_json_is_all_there_is_on_standard_output(
