@@ -18,7 +18,9 @@ so it comes before one that was refused untouched, and that before one that coul
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from state.problem import NetctlError
 
 FINE = 0
 ERROR = 1
@@ -38,3 +40,10 @@ WORST_FIRST = (INTERRUPTED, ERROR, HOSTS_FAILED, STALE, LOCKED, UNREACHABLE, CHA
 def worst(codes: Iterable[int]) -> int:
     """The one exit code for what happened on several hosts."""
     return min(codes, key=WORST_FIRST.index, default=FINE)
+
+
+def together(errors: Sequence[NetctlError]) -> NetctlError:
+    """The errors of several hosts as one, of the kind whose exit code decides."""
+    code = worst(error.exit_code for error in errors)
+    kind = next(type(error) for error in errors if error.exit_code == code)
+    return kind(*(problem for error in errors for problem in error.problems))

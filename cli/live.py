@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cli import exits
 from cli.explain import Explainer
-from inventory.fleet import Fleet, failures
+from inventory.fleet import Fleet
 from inventory.session import Session
 from state import wire
 from state.cluster import Cluster
@@ -22,7 +23,7 @@ from state.kernel_bpf import Event
 from state.manifest import Assertion
 from state.policy import parties
 from state.policy.parties import Party
-from state.problem import HostError, Source
+from state.problem import NetctlError, Source
 
 ROUNDS = 3
 WITHIN = 2.0
@@ -51,6 +52,11 @@ class Trial:
     origin: str
     target: str
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that take part."""
+        return frozenset({self.sender, self.origin, self.target} - {""})
+
     def decisions(self, host: str) -> int:
         """How many decisions are made about the probe on a host."""
         return (self.origin == host) + (self.target == host)
@@ -66,12 +72,16 @@ class Trials:
         self._world = world
         self._explain = Explainer(cluster)
         self._next = 20000 + secrets.randbelow(20000)
+        self._failed: dict[str, NetctlError] = {}
         self.results: dict[int, Tried] = {}
 
     def run(self, assertions: Sequence[Assertion]) -> Mapping[int, Tried]:
-        """What packets say, by the assertion's place; those that packets cannot decide here are left out."""
+        """What packets say, by the assertion's place; those that packets cannot decide here are left out.
+
+        An assertion about a host that fails has no verdict. Raises the errors where every host fails.
+        """
         waiting = [trial for place, item in enumerate(assertions) if (trial := self.trial(place, item)) is not None]
-        self._ask({host: {} for trial in waiting for host in (trial.sender, trial.origin, trial.target) if host})
+        self._ask({host: {} for trial in waiting for host in trial.hosts}, waiting)
         for _ in range(ROUNDS):
             waiting = [trial for trial in waiting if trial.index not in self.results]
             if waiting:
@@ -100,7 +110,7 @@ class Trials:
         )
         sender = source.host.name if source.host else origin
         trial = Trial(index, probe, sender, origin, target.endpoint.host if target.endpoint else "")
-        return trial if {trial.sender, trial.origin, trial.target} - {""} <= self._hosts else None
+        return trial if trial.hosts <= self._hosts else None
 
     def _nonce(self) -> int:
         self._next += 1
@@ -117,23 +127,27 @@ class Trials:
                     request["expect"][trial.probe.nonce] = trial.decisions(trial.origin)
             elif self._world is not None and (refused := self._world(trial.probe)):
                 self.results[trial.index] = Tried("", f"the world could not send: {refused}")
-        seen = self._ask(requests)
+        seen = self._ask(requests, trials)
         self._conclude(by_nonce, seen, at_target=False)
         arriving: dict[str, dict[str, Any]] = {}
         for trial in trials:
             if trial.index not in self.results and trial.target and trial.target != trial.origin:
                 request = arriving.setdefault(trial.target, {"expect": {}, "within": WITHIN})
                 request["expect"][trial.probe.nonce] = 1
-        self._conclude(by_nonce, self._ask(arriving), at_target=True)
+        self._conclude(by_nonce, self._ask(arriving, trials), at_target=True)
 
-    def _ask(self, requests: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    def _ask(self, requests: Mapping[str, Mapping[str, Any]], trials: Sequence[Trial]) -> Mapping[str, Any]:
         def ask(session: Session) -> Any:
             return session.call("probe", requests[session.name], DEADLINE)
 
         rows = self._fleet.each(ask, sorted(requests))
-        if failed := failures(rows):
-            raise HostError(*(problem for error in failed for problem in error.problems))
-        return {host: row.value for host, row in rows.items()}
+        self._failed |= {host: row.error for host, row in rows.items() if row.error is not None}
+        if rows and self._failed.keys() >= self._hosts:
+            raise exits.together(list(self._failed.values()))
+        for trial in trials:
+            for host in sorted(trial.hosts & self._failed.keys()):
+                self.results.setdefault(trial.index, Tried("", f"{host} could not be asked: {self._failed[host]}"))
+        return {host: row.value for host, row in rows.items() if row.error is None}
 
     def _conclude(self, by_nonce: Mapping[int, Trial], seen: Mapping[str, Any], at_target: bool) -> None:
         for host, answer in seen.items():

@@ -48,20 +48,19 @@ def monitor(
     """
     import sys
 
-    from cli import exits, workflow
+    from cli import workflow
     from cli.connect import connect
     from cli.explain import Explainer
-    from cli.render import sightings
+    from cli.render import problems, sightings
     from cli.watch import Watch
 
     cluster, _ = workflow.validate(folder, lab)
     explain = Explainer(cluster)
     with connect(folder, cluster, host, label, lab) as fleet:
-        watch = Watch(fleet, fleet.hosts, [kind.value for kind in kinds or DEFAULT])
+        watch = Watch(fleet, fleet.hosts, [kind.value for kind in kinds or DEFAULT], problems.show)
         watch.start()
+        problems.show(watch.problems)
         print(f"Listening on {', '.join(watch.listening)}.", file=sys.stderr, flush=True)
         for sighting in watch.sightings(count, timeout):
             print(sightings.text(sighting, explain, output), flush=True)
-        for problem in watch.problems:
-            print(f"{problem.address}: {problem.summary}", file=sys.stderr)
-    return exits.HOSTS_FAILED if watch.problems else exits.FINE
+    return watch.exit_code

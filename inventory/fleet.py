@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -181,8 +181,3 @@ class _Connector:
         close = getattr(self._connections, "close", None)
         if close is not None:
             close()
-
-
-def failures(rows: Mapping[str, Row[T]]) -> list[NetctlError]:
-    """The errors among the rows."""
-    return [row.error for row in rows.values() if row.error is not None]

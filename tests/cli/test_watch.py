@@ -21,7 +21,7 @@ from state import wire
 from state.cluster import Cluster
 from state.kernel_bpf import Event
 from state.policy.compiler import rule_sources
-from state.problem import HostError, Problem
+from state.problem import HostError, Problem, Unreachable
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "three-hosts"
 
@@ -60,8 +60,12 @@ def event(cluster: Cluster, source: str, target: str, **more: Any) -> Event:
 class Session:
     """A host that tells what it was given, then waits to be closed, or fails."""
 
-    def __init__(self, batches: list[Mapping[str, Any]], offset: float = 0.0, fails: bool = False) -> None:
+    def __init__(
+        self, batches: list[Mapping[str, Any]], offset: float = 0.0, fails: bool = False, begins: bool = False
+    ) -> None:
         self.hello = SimpleNamespace(offset=offset)
+        self.error = HostError(Problem("no BPF here"))
+        self._begins = begins
         self._batches = batches
         self._fails = fails
         self.closed = threading.Event()
@@ -69,8 +73,11 @@ class Session:
     def stream(self, verb: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """What the agent's verb `events` answers."""
         assert (verb, body) == ("events", {"types": ["drop"]})
+        if self._begins:
+            yield {"listening": True}
+            self.closed.wait(30)
         if self._fails:
-            raise HostError(Problem("no BPF here"))
+            raise self.error
         yield {"listening": True}
         yield from self._batches
         self.closed.wait(30)
@@ -120,6 +127,25 @@ def test_where_no_host_listens_there_is_nothing_to_watch() -> None:
     watch = Watch(Hosts({"alpha": Session([], fails=True)}), ["alpha"], ["drop"])
     with pytest.raises(HostError, match="no BPF here"):
         watch.start()
+
+
+def test_where_no_host_can_be_reached_the_exit_code_says_so() -> None:
+    away = Session([], fails=True)
+    away.error = Unreachable(Problem("no route"))
+    with pytest.raises(Unreachable, match="no route"):
+        Watch(Hosts({"alpha": away}), ["alpha"], ["drop"]).start()
+
+
+def test_a_host_that_is_lost_on_the_way_is_told_at_once(shop: Cluster) -> None:
+    lost: list[Problem] = []
+    broken, good = Session([], fails=True, begins=True), Session([])
+    watch = Watch(Hosts({"alpha": broken, "beta": good}), ["alpha", "beta"], ["drop"], lost.extend)
+    watch.start()
+    assert watch.listening == ["alpha", "beta"]
+    broken.closed.set()
+    assert list(watch.sightings(None, 0.5)) == []
+    assert [problem.address for problem in lost] == ["host alpha"]
+    assert watch.exit_code == 3
 
 
 def test_a_default_deny_names_what_isolates_the_endpoint(shop: Cluster) -> None:
