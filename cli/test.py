@@ -52,8 +52,11 @@ def test(
     from cli import exits
     from cli.workflow import validate
 
-    if lab and not live:
-        raise UsageError.of("--lab without --live: the engine asks no host", "Add --live, or leave --lab away.")
+    asking = [option for option, given in (("--lab", lab), ("--host", host), ("--label", label)) if given]
+    if asking and not live:
+        raise UsageError.of(
+            f"{asking[0]} without --live: the engine asks no host", f"Add --live, or leave {asking[0]} away."
+        )
     cluster, _ = validate(folder, lab or not live)
     answers = by_engine(cluster)
     if live:
