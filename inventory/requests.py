@@ -7,6 +7,7 @@ they cross the wire.
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -71,7 +72,11 @@ def apply(
 
 def who() -> str:
     """Who is asking, for whoever finds the lock taken."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as containers have them
+        name = f"user {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
 
 
 def _digests(expected: Expected) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ from state.problem import Problem, Unreachable
 
 _DEEPEST = 16
 _DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
+
+
+def user_folder() -> Path:
+    """~/.ssh; of a user without a home, as containers have them, a folder that is not there."""
+    return _expand("~/.ssh")
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,24 @@ class Hop:
     proxy: str = ""
 
 
+def user_name() -> str:
+    """Who runs netctl; of a user without a name, as containers have them, the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return os.environ.setdefault("LOGNAME", str(os.getuid()))  # paramiko asks as well, and would fail
+
+
 class SshSettings:
     """The user's and the system's ssh_config, read once."""
 
     def __init__(self, *files: Path) -> None:
-        chosen = files or (Path.home() / ".ssh" / "config", Path("/etc/ssh/ssh_config"))
-        text = "\n".join(line for file in chosen for line in (*_expanded(file), "Host *"))
+        self._user = user_name()
+        chosen = files or (user_folder() / "config", Path("/etc/ssh/ssh_config"))
         try:
+            text = "\n".join(line for file in chosen for line in (*_expanded(file), "Host *"))
             self._config = SSHConfig.from_text(text)
-        except ConfigParseError as error:
+        except (ConfigParseError, OSError, ValueError) as error:
             raise Unreachable(Problem(f"{chosen[0]} cannot be read: {error}")) from error
 
     def hop(self, name: str, user: str = "", port: int = 0, via: str | None = None, depth: int = 0) -> Hop:
@@ -49,8 +64,8 @@ class SshSettings:
         if depth > _DEEPEST:
             raise Unreachable(Problem(f"ProxyJump goes in a circle at {name}", "See ~/.ssh/config."))
         found = self._lookup(name)
-        user = user or str(found.get("user", "")) or getpass.getuser()
-        port = port or int(found.get("port", 22))
+        user = user or str(found.get("user", "")) or self._user
+        port = port or _port(found.get("port", 22))
         jumps = via if via is not None else str(found.get("proxyjump", ""))
         proxy = str(found.get("proxycommand") or "")
         known = f"{found.get('userknownhostsfile', _DEFAULT_KNOWN_HOSTS)} /etc/ssh/ssh_known_hosts"
@@ -59,9 +74,9 @@ class SshSettings:
             str(found.get("hostname", name)),
             port,
             user,
-            tuple(Path(file).expanduser() for file in found.get("identityfile", [])),
+            tuple(_expand(file) for file in found.get("identityfile", [])),
             found.get("identitiesonly", "no") == "yes",
-            tuple(Path(file).expanduser() for file in shlex.split(known)),
+            tuple(_expand(file) for file in shlex.split(known)),
             self._jump(jumps, depth),
             proxy if proxy != "none" and jumps in ("", "none") else "",
         )
@@ -83,6 +98,10 @@ class SshSettings:
             raise Unreachable(Problem(f"ssh_config, for {name}: {error}")) from error
 
 
+def _expand(text: str) -> Path:
+    return Path(os.path.expanduser(text))  # noqa: PTH111  (Path's own raises where there is no home)
+
+
 def _parts(text: str) -> tuple[str, str, int]:
     """`[user@]host[:port]`, also as ssh://, with brackets around an IPv6 address."""
     text = text.removeprefix("ssh://")
@@ -92,7 +111,14 @@ def _parts(text: str) -> tuple[str, str, int]:
         port = port.removeprefix(":")
     else:
         name, _, port = rest.partition(":") if rest.count(":") == 1 else (rest, "", "")
-    return user, name, int(port or 0)
+    return user, name, _port(port or 0)
+
+
+def _port(text: str | int) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Unreachable(Problem(f"ssh_config: the port {text} is no number")) from None
 
 
 def _expanded(file: Path, depth: int = 0) -> Iterator[str]:
@@ -116,7 +142,7 @@ def _expanded(file: Path, depth: int = 0) -> Iterator[str]:
 
 def _matching(pattern: str, file: Path) -> list[Path]:
     """The files an Include means; a relative one is in ~/.ssh, or beside the system's file."""
-    path = Path(pattern).expanduser()
+    path = _expand(pattern)
     if path.is_absolute():
         return sorted(Path("/").glob(str(path.relative_to("/"))))
     return sorted(file.parent.glob(pattern))

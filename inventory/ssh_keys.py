@@ -13,7 +13,7 @@ from pathlib import Path
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from inventory.ssh_config import Hop
+from inventory.ssh_config import Hop, user_folder
 from state.problem import Problem, Unreachable
 
 _DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -61,7 +61,7 @@ class LoginKeys:
         for other in held:
             yield Login(other, "the agent")
         for name in _DEFAULTS if not hop.identity_files else ():
-            path = Path.home() / ".ssh" / name
+            path = user_folder() / name
             if path.exists() and isinstance(key := self._load(path), paramiko.PKey):
                 yield Login(key, str(path))
 
