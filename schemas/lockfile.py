@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from state.lock_lines import FILE, Lock, parse, text
-from state.problem import ManifestError, Problem, Source
+from state.problem import ManifestError, NetctlError, Problem, Source
 
 
 def read(folder: Path, mend: bool = False) -> Lock:
@@ -29,10 +29,12 @@ def read(folder: Path, mend: bool = False) -> Lock:
 
 
 def write(folder: Path, lock: Lock) -> None:
-    """Put the lock in its file, whole or not at all."""
-    new = folder / f".{FILE}.new"
+    """Put the lock in its file, whole or not at all; a file that says so already is left alone."""
+    path, new, wanted = folder / FILE, folder / f".{FILE}.new", text(lock)
     try:
-        new.write_text(text(lock), encoding="utf-8")
-        os.replace(new, folder / FILE)  # noqa: PTH105  (the same, and it says that it replaces)
+        if path.exists() and path.read_bytes() == wanted.encode():
+            return
+        new.write_text(wanted, encoding="utf-8")
+        os.replace(new, path)  # noqa: PTH105  (the same, and it says that it replaces)
     except OSError as error:
-        raise ManifestError(Problem(f"{FILE} cannot be written", f"{error.strerror}.")) from error
+        raise NetctlError.of(f"{path} cannot be written", f"{error.strerror}.") from error
