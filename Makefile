@@ -6,8 +6,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := netctl.py cli state bpf schemas inventory tests
-# What the agent carries to a host: it must run on Python 3.9.
-AGENT := state bpf/__init__.py bpf/layout.py bpf/libbpf.py bpf/objects.py
 PACKAGES := clang-19 llvm-19 libbpf-dev libbpf1 iproute2 nftables openssh-server openssh-client python3-venv \
             user-mode-linux kmod
 QEMU_PACKAGES := qemu-system-x86 busybox-static kmod
@@ -31,6 +29,7 @@ check: install ## format, lint, types, boundaries
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/basedpyright --warnings
+	@# what the agent carries to a host must run on Python 3.9
 	$(BIN)/vermin --quiet --no-tips --backport dataclasses --eval-annotations --target=3.9- --violations state bpf
 	$(BIN)/pytest -q tests/test_boundaries.py
 
