@@ -41,7 +41,7 @@ class Wanted(Generic[V]):
 
 @dataclass(frozen=True)
 class Found(Generic[V]):
-    """An observed value. What is not `owned` is foreign: netctl reports it when it is in the way, and never touches it."""
+    """An observed value. What is not `owned` is foreign: netctl tells when it is in the way, and never touches it."""
 
     value: V
     owned: bool = True
@@ -80,8 +80,8 @@ def diff(
 ) -> Difference:
     """The changes that turn `observed` into `desired`, in address order.
 
-    Equality of frozen values decides. A value that differs in a field named in `fixed` is replaced, not updated. Foreign
-    values are never changed: one with the address of a desired value is an obstacle.
+    Equality of frozen values decides. A value that differs in a field named in `fixed` is replaced, not updated.
+    Foreign values are never changed: one with the address of a desired value is an obstacle.
     """
     changes: list[Change] = []
     obstacles: list[Problem] = []
@@ -108,7 +108,7 @@ def _differs_in(wanted: object, found: object, fixed: frozenset[str]) -> bool:
 def _in_the_way(kind: str, address: str, source: Optional[Source]) -> Problem:
     return Problem(
         f"{kind} {address} exists and is not netctl's",
-        "netctl never changes or removes what it does not own. Remove or rename it on the host, or change the manifest.",
+        "netctl never changes or removes what it does not own. Remove or rename it there, or change the manifest.",
         f"{kind} {address}",
         source,
     )

@@ -129,7 +129,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Assertion:
-    """A unit test of the network. `protocol` is TCP, UDP, SCTP or ICMP; `port` is None for ICMP; `expect` is `allow` or `deny`."""
+    """A unit test of the network.
+
+    `protocol` is TCP, UDP, SCTP or ICMP; `port` is None for ICMP; `expect` is `allow` or `deny`.
+    """
 
     origin: str
     target: str

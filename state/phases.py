@@ -72,7 +72,7 @@ def _of_host(host: HostPlan, cluster: Cluster, movement: Movement) -> tuple[tupl
 def _machinery(changes: Sequence[Change]) -> Iterator[tuple[int, Change]]:
     """The changes of what is in no table, each with its phase: made in the first, removed in the last.
 
-    What the kernel takes away with something that goes or is replaced in a phase, goes or is replaced in that phase too.
+    What the kernel takes away with something that goes or is replaced in a phase goes or is replaced there too.
     """
     values = {(change.kind, change.address): change.before for change in changes}
     for place in (EXPAND, CONTRACT):

@@ -18,7 +18,7 @@ from typing import Optional
 
 @dataclass(frozen=True)
 class Source:
-    """A place in the manifest: file relative to the manifest's folder, line and column counted from 1 (0: not known)."""
+    """A place in the manifest: file relative to its folder, line and column counted from 1 (0: not known)."""
 
     file: str
     line: int
@@ -32,8 +32,8 @@ class Source:
 class Problem:
     """One thing that is wrong: `summary` in a line, `detail` says why and what to do next.
 
-    `address` names the thing (`host alpha`, `route 10.42.2.0/24`); `snippet` is the offending line of the manifest as it
-    stands there; `severity` is `error`, `warning` or `note`.
+    `address` names the thing (`host alpha`, `route 10.42.2.0/24`); `snippet` is the offending line of the manifest as
+    it stands there; `severity` is `error`, `warning` or `note`.
     """
 
     summary: str

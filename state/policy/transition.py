@@ -74,12 +74,16 @@ def tighten(
 
 
 def as_moved(policy: Policy, moves: Mapping[int, frozenset[int]]) -> Policy:
-    """`policy`, saying of each identity that moves what it says of where its endpoints go: allowed where one of them is.
+    """`policy`, saying of an identity that moves what it says of where its endpoints go: allowed where one is.
 
     Until a host has switched, an endpoint still comes with the identity it had.
     """
     side = _Side(policy, None)
-    going = {str(peer): sorted(map(str, targets)) for peer, targets in moves.items() if targets != {peer} and targets}
+    going = {
+        str(peer): sorted(map(str, targets))
+        for peer, targets in moves.items()
+        if targets not in (frozenset({peer}), frozenset())
+    }
     found = [entry for entry in policy.entries if entry.peer not in going]
     for peer in sorted(going):
         for protocol in PROTOCOLS:
