@@ -196,7 +196,7 @@ class Connections:
         raise Unreachable(Problem(f"no login as {hop.user}", detail, f"host {hop.name}"))
 
 
-class _Busy(Exception):  # noqa: N818  (nothing failed yet)
+class _Busy(Exception):
     """The server closed the connection before it greeted, as one does that has too many."""
 
 

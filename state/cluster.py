@@ -44,8 +44,8 @@ class Host:
 class Endpoint:
     """An endpoint with its numbers.
 
-    `identity_labels` is the sorted, full set in Cilium's spelling (`k8s:app=web`, `k8s:io.kubernetes.pod.namespace=shop`,
-    ...); `identity` its number (cluster id << 16 | 256..65535); `id` is unique on its host, 1..4095. `create_netns`:
+    `identity_labels` is the sorted, full set in Cilium's spelling (`k8s:app=web`,
+    `k8s:io.kubernetes.pod.namespace=shop`, ...); `identity` its number (cluster id << 16 | 256..65535); `id` is unique on its host, 1..4095. `create_netns`:
     netctl makes the namespace if it is missing, and owns it then.
     """
 

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from state.frame import Frames, pack
 
 
-class HungUp(Exception):  # noqa: N818  (not an error: it is how every conversation ends)
+class HungUp(Exception):
     """The workstation is gone."""
 
 
