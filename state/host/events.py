@@ -27,10 +27,16 @@ def stream(kernel: Kernel, types: frozenset[str]) -> Iterator[Optional[Mapping[s
     """See `answer`."""
     listening = kernel.bpf.listen()
     first = next(listening)
-    yield {"listening": True}
-    yield _batch(first, types)
-    for events in listening:
-        yield _batch(events, types)
+    if "trace" in types:
+        kernel.bpf.trace(True)
+    try:
+        yield {"listening": True}
+        yield _batch(first, types)
+        for events in listening:
+            yield _batch(events, types)
+    finally:
+        if "trace" in types:
+            kernel.bpf.trace(False)
 
 
 def _batch(events: Any, types: frozenset[str]) -> Optional[Mapping[str, Any]]:
