@@ -105,7 +105,7 @@ def whole(old: Cluster, new: Cluster) -> frozenset[int]:
     return frozenset(identity for identity, targets in goes.items() if len(targets) == 1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=30, deadline=None, suppress_health_check=SLOW)
 @given(
     generate.pods(),
     generate.documents(),
@@ -145,7 +145,7 @@ def _last(states: Iterator[Any]) -> Iterator[Any]:
     yield found[-1] if found else dict.fromkeys(HOSTS, NOTHING)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
 @given(generate.pods(), generate.documents(), generate.documents())
 def test_after_the_last_phase_nothing_is_left_to_do(pods: list[Pod], first: Any, second: Any) -> None:
     old = cluster(pods, [document(body, number) for number, body in enumerate(first, 1)])
