@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Optional, Union
@@ -11,6 +11,7 @@ from typing import Optional, Union
 from state.facts import Device, Facts, Features, Scope
 from state.host import nftables, surroundings
 from state.kernel import Address, Kernel, Link
+from state.kinds.marked import within
 from state.naming import PROTOCOL, is_mark
 
 OLDEST_KERNEL = (6, 1)
@@ -49,7 +50,7 @@ def gather(kernel: Kernel, scope: Scope) -> Facts:
         devices=_devices(foreign, addresses),
         present=present,
         foreign_netns=present - frozenset(kernel.netns.owned() if present else ()),
-        missing=lacks_bpf + tuple(_missing(scope, features, uplink)),
+        missing=lacks_bpf + tuple(_missing(scope, features, uplink)) + tuple(cut_off(kernel, scope)),
         warnings=tuple(_old(release)) + tuple(surroundings.warnings(kernel, scope, links, addresses, uplink.device)),
         ticks=250 if lacks_bpf else kernel.bpf.ticks(),
         objects={} if lacks_bpf else kernel.bpf.objects(),
@@ -98,8 +99,28 @@ def find_uplink(kernel: Kernel, scope: Scope, links: Sequence[Link], addresses: 
 
 def _reached_at() -> str:
     """The address of this host that the SSH connection came to."""
-    words = os.environ.get("SSH_CONNECTION", "").split()
-    return words[2] if len(words) == 4 else ""
+    return _connection()[2]
+
+
+def _connection() -> tuple[str, ...]:
+    """The ends of the SSH connection: the client's address and port, this host's; empty without one."""
+    words = tuple(os.environ.get("SSH_CONNECTION", "").split())
+    return words if len(words) == 4 else ("",) * 4
+
+
+def cut_off(kernel: Kernel, scope: Scope) -> Iterator[str]:
+    """Who sits in the ranges of endpoints and is none would be taken for a forger by the uplink: the user first of all.
+
+    An endpoint of the cluster may well be where the user sits: netctl has a route to it then.
+    """
+    client = _connection()[0].partition("%")[0]
+    ranges = [item for item in scope.ranges if client and within(client, (item,))]
+    routes = kernel.net.routes("", ranges) if ranges else []
+    if ranges and not any(route.protocol == PROTOCOL and within(client, (route.destination,)) for route in routes):
+        yield (
+            f"this connection comes from {client}, which lies in ranges.endpoints ({ranges[0]}): the host would drop "
+            "it as forged, and you would be locked out; move the range"
+        )
 
 
 def _default_device(kernel: Kernel, usable: Mapping[str, Link]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -197,6 +198,16 @@ def test_a_namespace_of_netctls_is_marked(kernel: Kernel, inside: str) -> None:
     assert inside in kernel.netns.owned()
     kernel.netns.create(inside)
     assert [name for name in kernel.netns.names() if name == inside] == [inside]
+
+
+def test_a_name_that_leads_nowhere_hides_no_other(kernel: Kernel, inside: str) -> None:
+    dangling = Path(f"/run/netns/{inside}-gone")
+    dangling.symlink_to("/proc/4194305/ns/net")
+    try:
+        assert inside in kernel.netns.names()
+        assert dangling.name not in kernel.netns.names()
+    finally:
+        dangling.unlink()
 
 
 def test_originals_are_kept_as_they_were_first(kernel: Kernel) -> None:
