@@ -180,12 +180,20 @@ SEC("tc") int from_endpoint(struct __sk_buff *skb)
 	return send_on(skb, &p, reason);
 }
 
+/* Whether a socket of this host sent it. The kernel forgets where a forwarded IPv6 packet came in when it cuts it anew:
+ * of fragments only those count that belong to a socket.
+ */
+static __always_inline bool is_generated(struct __sk_buff *skb, const struct packet *p)
+{
+	return !skb->ingress_ifindex && (skb->sk || !(p->more_fragments || p->fragment_offset));
+}
+
 /* Who sends by way of the host's stack. Identity host is what was generated here, whatever its source address says. */
 static __always_inline int check_sender(struct __sk_buff *skb, struct packet *p)
 {
 	int known;
 
-	if (!skb->ingress_ifindex) {
+	if (is_generated(skb, p)) {
 		p->from.identity = IDENTITY_HOST;
 		return 0;
 	}
@@ -267,7 +275,7 @@ SEC("tc") int to_endpoint(struct __sk_buff *skb)
 	if (refused)
 		return drop(&p, refused, DIRECTION_INGRESS);
 	if (p.kind != KIND_ORDINARY || recall(&p, p.endpoint, false, &r) != SAME_EPOCH || r.peer.endpoint ||
-	    r.peer.host || (skb->ingress_ifindex && r.peer.identity == IDENTITY_HOST))
+	    r.peer.host || (r.peer.identity == IDENTITY_HOST && !is_generated(skb, &p)))
 		return judge_forwarded(skb, &p);
 	p.from.identity = r.peer.identity;
 	p.to.identity = r.own_identity;
