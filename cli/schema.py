@@ -7,6 +7,6 @@ def schema() -> None:
     """Print the JSON Schema of the manifest, for editors."""
     import sys
 
-    from schemas import shape
+    from schemas import judge
 
-    sys.stdout.write(shape.text())
+    sys.stdout.write(judge.text())

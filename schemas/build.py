@@ -53,7 +53,8 @@ def _text(node: Optional[Node], *path: str) -> str:
 
 def _number(node: Optional[Node], name: str, default: int) -> int:
     found = _at(node, name)
-    return found.value if found is not None and isinstance(found.value, int) else default
+    # 1.0 is an integer, too, in JSON Schema.
+    return int(found.value) if found is not None and isinstance(found.value, (int, float)) else default
 
 
 def _flag(node: Node, *path: str, default: bool) -> bool:

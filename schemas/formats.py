@@ -48,7 +48,8 @@ def _any_address(text: str) -> str:
 
 
 def _port(text: str) -> str:
-    return "" if 1 <= int(text.partition("/")[0]) <= 65535 else "a port is at most 65535"
+    number = text.partition("/")[0]
+    return "" if number.isdecimal() and 1 <= int(number) <= 65535 else "a port is at most 65535"
 
 
 def _public_key(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Optional
 from schemas.folder import MAIN
 from schemas.positions import Node
 from schemas.report import Report
-from schemas.shape import Shape, manifest_schema
+from schemas.shape import Shape
 from state.problem import Source
 
 DEFAULT_NAMESPACE = "default"
@@ -39,11 +39,11 @@ def gather(parts: list[Node], report: Report) -> Sections:
     """One set of sections from the documents of all files, checked against the schema."""
     sections = Sections()
     for part in parts:
-        shape = Shape(manifest_schema(), report)
+        shape = Shape(report)
         _only_in_main(part, report)
         _written_names(part, sections)
-        checked = shape.check(part, manifest_schema())
-        sections.doubtful.update(name for name in sections.host_names if shape.dropped_below(f"hosts.{name}"))
+        checked = shape.check(part)
+        sections.doubtful.update(name for name in sections.host_names if shape.dropped_below("hosts", name))
         if checked is not None:
             _single(checked, sections, report)
             _named(checked, sections, report)
