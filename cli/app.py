@@ -17,6 +17,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from cli import exits
+from cli.plain import Command, Group
 from state.problem import NetctlError
 
 COMMANDS = {
@@ -52,8 +53,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return _failed(error)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
-    except SystemExit as error:  # Typer's own way out: at Ctrl-C, and when standard output has gone
-        return _interrupted() if error.code == exits.INTERRUPTED else _broken_pipe()
+    except SystemExit as error:  # Typer's own way out when standard output has gone
+        return _broken_pipe() if error.code == 1 else int(error.code or 0)
     except BrokenPipeError:
         return _broken_pipe()
     except OSError as error:
@@ -64,12 +65,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if debug:
             raise
         return _bug(error)
+    if code == exits.INTERRUPTED:  # Typer makes it of a Ctrl-C, without a word
+        return _interrupted()
     return code if isinstance(code, int) else exits.FINE
 
 
 def _tree(words: Sequence[str]) -> typer.Typer:
     """All commands by name; the one that was typed with its arguments, the others as their line in the help."""
     app = typer.Typer(
+        cls=Group,
         help="Networking for plain Linux hosts, planned and applied from a Git-tracked manifest.",
         epilog=EPILOG,
         no_args_is_help=True,
@@ -84,7 +88,7 @@ def _tree(words: Sequence[str]) -> typer.Typer:
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, short_help=sentence)
         else:
-            app.command(name, short_help=sentence)(found)
+            app.command(name, cls=Command, short_help=sentence)(found)
     return app
 
 
