@@ -10,13 +10,14 @@ from cli import exits
 from cli.render import page, problems, terminal
 from cli.render.words import Words
 from cli.report import Report
-from cli.result import Result
+from cli.result import HostResult, Result
 from state.cluster import Cluster
 from state.kinds import KINDS
 from state.plan import Plan
 from state.problem import Problem, errors
 
 _HOST = "host "
+_MOST = 5  # problems of one host that are told in full: a saved plan may find everything moved
 
 
 def plan(plan: Plan, cluster: Cluster, output: str, nothing: str = terminal.NO_CHANGES) -> None:
@@ -37,21 +38,22 @@ def plan(plan: Plan, cluster: Cluster, output: str, nothing: str = terminal.NO_C
         problems.show(_joined(_problems(plan)))
 
 
-def _problems(plan: Plan) -> Iterator[Problem]:
-    yield from plan.warnings
-    for host in plan.hosts:
-        yield from host.problems
+def _problems(plan: Plan) -> Iterator[tuple[str, Problem]]:
+    """Each problem with its host's name; empty where it is no single host's."""
+    yield from (("", problem) for problem in plan.warnings)
+    yield from ((host.host, problem) for host in plan.hosts for problem in host.problems)
 
 
-def _joined(problems: Iterable[Problem]) -> Iterator[Problem]:
+def _joined(found: Iterable[tuple[str, Problem]]) -> Iterator[Problem]:
     """The problems; what is wrong with several hosts in the same words is told once and names them all."""
-    hosts: dict[Problem, list[str]] = {}
-    for problem in problems:
-        where = problem.address.removeprefix(_HOST) if problem.address.startswith(_HOST) else ""
-        hosts.setdefault(replace(problem, address="") if where else problem, []).append(where)
+    hosts: dict[Problem, dict[str, None]] = {}
+    for host, problem in found:
+        thing = "" if problem.address.startswith(_HOST) else problem.address
+        hosts.setdefault(replace(problem, address=thing) if host else problem, {})[host] = None
     for problem, names in hosts.items():
-        one = len(names) == 1
-        yield problem if not names[0] else replace(problem, address=f"host{'' if one else 's'} {', '.join(names)}")
+        where = f"host{'' if len(names) == 1 else 's'} {', '.join(names)}"
+        address = f"{problem.address} on {where}" if problem.address else where
+        yield problem if "" in names else replace(problem, address=address)
 
 
 def exit_code(plan: Plan) -> int:
@@ -85,4 +87,12 @@ def result(result: Result, plan: Plan, output: str, name: str) -> None:
 
     page.write(outcome.lines(result, name), sys.stdout)
     told = set(_problems(plan))
-    problems.show(problem for host in result.hosts for problem in host.problems if problem not in told)
+    problems.show(_joined(item for host in result.hosts for item in _news(host, told)))
+
+
+def _news(host: HostResult, told: set[tuple[str, Problem]]) -> Iterator[tuple[str, Problem]]:
+    """What came of a host, and was not told with the plan."""
+    news = [(host.host, problem) for problem in host.problems if (host.host, problem) not in told]
+    yield from news[:_MOST]
+    if news[_MOST:]:
+        yield host.host, Problem(f"{len(news) - _MOST} more like these", "With --format json all of them are listed.")

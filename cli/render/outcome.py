@@ -39,7 +39,7 @@ def _closing(result: Result, name: str) -> Iterator[Line]:
     yield line()
     bad = [host.host for host in result.hosts if host.exit_code]
     if result.interrupted:
-        yield line(("Interrupted.", CARE), f" Resources: {counts}. `netctl plan` shows what is left.")
+        yield line((f"{name} interrupted.", CARE), f" Resources: {counts}. `netctl plan` shows what is left.")
     elif bad:
         yield line(
             (f"{name} incomplete.", BAD),

@@ -252,7 +252,7 @@ def test_ctrl_c_ends_the_current_step_and_tells_what_was_done(
     shown = capsys.readouterr()
     assert "Finishing the current step" in shown.err
     assert re.search(r"^beta: not begun, nothing was changed, \d+ changes left$", shown.out, re.MULTILINE)
-    assert re.search(r"^Interrupted\. Resources: \d+ added", shown.out, re.MULTILINE)
+    assert re.search(r"^Apply interrupted\. Resources: \d+ added", shown.out, re.MULTILINE)
     hosts["alpha"].meanwhile = lambda: None
     assert main(["apply", str(folder), "--yes"]) == 0
     assert main(["plan", str(folder), "--detailed-exitcode"]) == 0
