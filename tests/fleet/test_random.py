@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Generator
 from itertools import cycle, product
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +33,9 @@ def assertions() -> list[dict[str, str]]:
     pairs = [pair for pair in product(inside, inside) if pair[0] != pair[1]]
     pairs += [*product(inside, others), *product(others, inside)]
     ways = cycle(PROBES)
-    return [{"from": one, "to": two, **next(ways), "expect": "allow"} for one, two in pairs for _ in range(2)]
+    found = [{"from": one, "to": two, **next(ways), "expect": "allow"} for one, two in pairs for _ in range(2)]
+    # What leaves the cluster is masqueraded: TCP, UDP and ICMP, but not SCTP, which the datapath therefore drops.
+    return [item for item in found if not (item["to"] in WORLD and "SCTP" in item.get("port", ""))]
 
 
 def manifest(labels: list[dict[str, str]], ports: list[dict[str, str]]) -> dict[str, Any]:
@@ -67,8 +69,8 @@ def manifest(labels: list[dict[str, str]], ports: list[dict[str, str]]) -> dict[
 
 def write(folder: Path, values: dict[str, Any], documents: list[dict[str, Any]]) -> bool:
     """Write the manifest and number it; False where it is refused."""
-    (folder / "netctl.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    (folder / "policies.yaml").write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    (folder / "netctl.yaml").write_text(json.dumps(values, indent=1))  # which is YAML, too
+    (folder / "policies.yaml").write_text("\n---\n".join(json.dumps(item, indent=1) for item in documents))
     return netctl("lock", str(folder)).code == 0
 
 
