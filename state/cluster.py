@@ -45,8 +45,8 @@ class Endpoint:
     """An endpoint with its numbers.
 
     `identity_labels` is the sorted, full set in Cilium's spelling (`k8s:app=web`,
-    `k8s:io.kubernetes.pod.namespace=shop`, ...); `identity` its number (cluster id << 16 | 256..65535); `id` is unique on
-    its host, 1..4095. `create_netns`: netctl makes the namespace if it is missing, and owns it then.
+    `k8s:io.kubernetes.pod.namespace=shop`, ...); `identity` its number (cluster id << 16 | 256..65535); `id` is unique
+    on its host, 1..4095. `create_netns`: netctl makes the namespace if it is missing, and owns it then.
     """
 
     namespace: str
