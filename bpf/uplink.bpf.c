@@ -4,6 +4,8 @@
  */
 #include "arrive.h"
 
+#define VLAN_NUMBER 0x0fff
+
 /* Counted, but nobody is told of it: a monitor's own connection to this host is among it. */
 static __always_inline int pass(struct packet *p, int reason, __u32 direction)
 {
@@ -11,9 +13,26 @@ static __always_inline int pass(struct packet *p, int reason, __u32 direction)
 	return TC_ACT_UNSPEC;
 }
 
+/* A tag with number 0 carries a priority only: the stack takes the packet as if it had none. */
+static __always_inline bool is_other_vlan(struct __sk_buff *skb)
+{
+	return skb->vlan_present && skb->vlan_tci & VLAN_NUMBER;
+}
+
 static __always_inline bool is_ip(struct __sk_buff *skb)
 {
-	return !skb->vlan_present && (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6));
+	return !is_other_vlan(skb) && (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6));
+}
+
+/* Such a tag around another one: the stack takes off both, and no program sees what is inside. */
+static __always_inline bool is_hidden(struct __sk_buff *skb)
+{
+	__u8 inner[2];
+
+	if (!skb->vlan_present || is_other_vlan(skb) ||
+	    (skb->protocol != bpf_htons(ETH_P_8021Q) && skb->protocol != bpf_htons(ETH_P_8021AD)))
+		return false;
+	return !bpf_skb_load_bytes(skb, ETH_HLEN, inner, sizeof(inner)) && !((inner[0] << 8 | inner[1]) & VLAN_NUMBER);
 }
 
 /* A source in the endpoint ranges comes from the tunnel; in native mode from here, if it is another host's. */
@@ -88,6 +107,8 @@ SEC("tc") int from_uplink(struct __sk_buff *skb)
 	int refused;
 
 	clear_mark(skb);
+	if (ready && is_hidden(skb))
+		return drop(&p, VLAN_TAG, DIRECTION_INGRESS);
 	if (!ready || !is_ip(skb))
 		return pass(&p, PASSED_OTHER, DIRECTION_INGRESS);
 	make_linear(skb);
