@@ -45,13 +45,13 @@ class Between:
             (self.name, "away"),
         ):
             _ip(f"-n {name} link set {device} up")
+
+    def forward(self) -> None:
+        """Be a router of IPv6 that puts fragments together, as conntrack does where anything is masqueraded."""
         for line in ("addr add 2001:db8:9::1/64 dev away nodad", f"route add {SIX.db} dev db",
                      f"neigh add {SIX.db} dev db lladdr {DB_MAC}"):  # fmt: skip
             _ip(f"-n {self.name} -6 {line}")
         self._run("sysctl -qw net.ipv6.conf.all.forwarding=1")
-
-    def masquerade(self) -> None:
-        """Put fragments together, as conntrack does where anything is masqueraded."""
         self._run("nft add table inet t")
         self._run("nft add chain inet t c { type nat hook postrouting priority 100 ; }")
         self._run("nft add rule inet t c ip6 saddr fd42::/64 masquerade")
@@ -112,7 +112,7 @@ def test_a_priority_tag_hides_no_forged_source(between: Between, tags: tuple[int
 def test_who_is_cut_anew_by_the_kernel_is_not_the_host(between: Between) -> None:
     if not probe(tcx=False).nft:
         pytest.skip("the kernel has no nftables")
-    between.masquerade()
+    between.forward()
     between.datapath.reset(tables(Rules(db_ingress=())))
     index = between.attach("to_endpoint", "db", "egress")
     number = struct.pack("<I", DB_ID)
