@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from state.cluster import Cluster
 from state.policy import parties
 from state.policy.engine import Engine
-from state.policy.lookup import look_up
 from state.policy.parties import Party
 from state.policy.tables import Encoded
 from tests.policy import generate, naive
 from tests.policy.clusters import Pod, cluster
 from tests.policy.hosts import document, tables
+from tests.policy.lookup import look_up
 
 EXAMPLES = int(os.environ.get("NETCTL_EXAMPLES", "80"))
 

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from state.policy.compiler import compile_policies
 from state.policy.decode import decode
 from state.policy.encode import encode
-from state.policy.lookup import look_up
 from state.policy.rules import NOT_ISOLATED
 from state.policy.transition import OPEN, tighten, tightened
 from state.policy.verdicts import Entry, Outcome, Policy
 from tests.policy import generate
 from tests.policy.clusters import Pod, cluster
 from tests.policy.hosts import document, logical
+from tests.policy.lookup import look_up
 
 
 def entry(peer: str, first: int, last: int, outcome: Outcome, rule: int) -> Entry:

@@ -21,12 +21,12 @@ from state.phases import TABLES, phases
 from state.plan import HostPlan, Observation, for_host
 from state.policy.decode import decode
 from state.policy.encode import encode
-from state.policy.lookup import look_up
 from state.policy.tables import Encoded, Logical
 from tests.cli.fake_fleet import facts
 from tests.policy import generate
 from tests.policy.clusters import Pod, cluster
 from tests.policy.hosts import document
+from tests.policy.lookup import look_up
 
 HOSTS = ("alpha", "beta", "gamma")
 OF_TABLES = tuple(kind for kind in KINDS if kind.name in TABLES)

@@ -1,4 +1,4 @@
-"""BOTH SIDES: the datapath's decision as a function over encoded tables: what the programs must do, step by step."""
+"""The datapath's decision as a function over encoded tables: what the programs must do, step by step."""
 
 from __future__ import annotations
 
