@@ -151,6 +151,11 @@ APART int judge(struct packet *p)
 			}
 			other->identity = IDENTITY_HOST;
 		}
+		/* its way is the way it was opened, until the other end itself takes the tunnel */
+		if (p->point == POINT_FROM_OVERLAY)
+			r.flags &= ~JUDGED_DIRECT;
+		else if (r.flags & JUDGED_DIRECT)
+			other->host = 0;
 		changed = memory == OTHER_EPOCH || r.peer.identity != other->identity;
 	}
 	ask_both(p, forward, changed && p->kind != KIND_RELATED, &d);

@@ -50,7 +50,8 @@ APART int check_source(struct packet *p)
 	if (p->from.identity == IDENTITY_HOST)
 		return p->endpoint || in_ranges(p, &p->source) ? FORGED_HOST : 0;
 	if (p->from.identity == IDENTITY_REMOTE_NODE && !in_ranges(p, &p->source)) {
-		p->from.host = 0;
+		if (network_mode == MODE_OVERLAY)
+			p->from.host = 0;
 		return 0;
 	}
 	return network_mode == MODE_NATIVE && p->from.host && !p->from.endpoint ? 0 : FORGED_ENDPOINT;

@@ -67,6 +67,22 @@ ROWS = (
         Step("overlay", lambda f: other(f, "beta", "web"), "web", "passed new", identity=REMOTE),
         Step("web", lambda f: web(f, "beta", tcp(80, 1000, SYN | ACK)), "tunnel", "passed established"),
     )),
+    Row("what came by the uplink from another host goes back by it, also after a change", (
+        Step("uplink", lambda f: other(f, "beta", "web"), "web", "passed new"),
+        Step("web", lambda f: web(f, "beta", tcp(80, 1000, SYN | ACK)), "uplink", "passed established"),
+        Change(Rules(db_ingress=())),
+        Step("web", lambda f: web(f, "beta", tcp(80, 1000, ACK)), "uplink", "passed again"),
+        Step("uplink", lambda f: other(f, "beta", "web", tcp(1000, 80, ACK)), "web", "passed established"),
+        Step("overlay", lambda f: other(f, "beta", "web", tcp(1000, 80, ACK)), "web", "passed again",
+             identity=REMOTE),
+        Step("web", lambda f: web(f, "beta", tcp(80, 1000, ACK)), "tunnel", "passed established"),
+    )),
+    Row("native mode keeps its way to another host after a change", (
+        Step("web", lambda f: web(f, "beta"), "uplink", "passed new"),
+        Change(Rules(db_ingress=())),
+        Step("uplink", lambda f: other(f, "beta", "web", tcp(80, 1000, SYN | ACK)), "web", "passed again"),
+        Step("web", lambda f: web(f, "beta", tcp(1000, 80, ACK)), "uplink", "passed established"),
+    ), native=True),
     Row("native mode has no tunnel", (
         Step("web", lambda f: web(f, "far"), "uplink", "passed new"),
         Step("uplink", lambda f: other(f, "far", "web", tcp(80, 1000, SYN | ACK)), "web", "passed established"),
