@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Callable, Optional, Union
 
-from state.frame import PROTOCOL
+from state.frame import PROTOCOL, FrameError
 from state.host.link import HungUp, Link
 from state.problem import HostError, NetctlError, Problem
 
@@ -69,12 +69,19 @@ class _Host:
 
 
 def serve(link: Link, kernel: Callable[[], Any], verbs: Optional[Mapping[str, str]] = None) -> None:
-    """Answer requests, one after the other. Raises HungUp at the end."""
+    """Answer requests, one after the other. Raises HungUp at the end, also after what is no request."""
     known = VERBS if verbs is None else verbs
     while True:
-        request = link.receive()
-        number = request.get("id", 0)
         try:
+            request = link.receive()
+        except (FrameError, RecursionError) as error:
+            # where the next one would begin is not known any more
+            link.send({"id": 0, "error": _described("HostError", [Problem(f"the agent cannot read this: {error}")])})
+            raise HungUp from error
+        number = request.get("id", 0) if isinstance(request, dict) else 0
+        try:
+            if not isinstance(request, dict):
+                raise HostError.of("the agent was asked something that is no request")
             if request.get("verb") not in known:
                 raise HostError.of(f"the agent does not know the verb {request.get('verb')!r}")
             reply = import_module(known[request["verb"]]).answer(kernel(), request.get("body", {}))
