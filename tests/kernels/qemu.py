@@ -35,7 +35,7 @@ def run(kernel: Kernel, command: Sequence[str], out: Path, folder: Path, timeout
         words = [word.replace("init=", "guest.init=", 1) if word.startswith("init=") else word
                  for word in guest.settings(out, folder, kernel.modules)]  # fmt: skip
         line = ["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "tsc=reliable", "random.trust_cpu=on",
-                "audit=0", "guest.tty=/dev/ttyS1", *words]  # fmt: skip
+                "audit=0", "rcupdate.rcu_expedited=1", "guest.tty=/dev/ttyS1", *words]  # fmt: skip
         return guest.boot(_machine(kernel, socket, out, " ".join(line)), out, timeout)
 
 
