@@ -29,7 +29,7 @@ for ns in "" $(ip netns list | cut -d' ' -f1 | sort); do
 done
 echo "# nftables"; nft list ruleset
 echo "# sysctls"; sysctl -a 2>/dev/null | grep '^net\\.' | grep -v nf_conntrack_count
-echo "# mounts"; cut -d' ' -f4- /proc/self/mountinfo | sort
+echo "# mounts"; cut -d' ' -f4- /proc/self/mountinfo | sed 's/ shared:[0-9]*//' | sort
 echo "# bpffs"; find /sys/fs/bpf -mindepth 1
 echo "# memory"; find /run /tmp /root /dev/shm -mindepth 1 -printf '%M %u %g %s %p\\n' | sort
 echo "# cgroups"; find /sys/fs/cgroup -type d
@@ -46,7 +46,7 @@ print(bpf.attachments())
 def look(town: Town, host: str) -> str:
     """A host, whole: network, settings, mounts, BPF, files."""
     seen = town.on(host, NETWORK) + "# hooks\n" + town.python(host, HOOKS)
-    seen = re.sub(r" expires \d+sec", " expires", seen)
+    seen = re.sub(r" expires \d+sec", " expires", re.sub(r" shared:\d+", " shared", seen))
     return seen + "# disk\n" + "\n".join(_files(town.disk(host)))
 
 
