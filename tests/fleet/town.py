@@ -198,8 +198,8 @@ def netctl(*words: str) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
-def _odd(engine: Any, packets: Any) -> bool:
-    return engine["got"] != packets["got"] or packets["method"] != "packets"
+def _odd(engine: dict[str, Any], packets: dict[str, Any]) -> bool:
+    return (packets["got"], packets["method"]) != (engine["got"], "packets")
 
 
 def _judged(item: Any) -> str:
