@@ -13,7 +13,8 @@ from state.kernel_bpf import Event
 from state.policy import parties
 from state.policy.compiler import rule_sources
 from state.policy.engine import Engine
-from state.policy.rules import BUILT_IN, DEFAULT_DENY
+from state.policy.labels import HOST
+from state.policy.rules import BUILT_IN, DEFAULT_DENY, OWN_HOST
 from state.problem import Source
 
 POLICY = frozenset({"denied by rule", "denied by default"})
@@ -56,6 +57,8 @@ class Explainer:
             return self._isolated(event, host)
         if event.rule in BUILT_IN and event.rule != DEFAULT_DENY:
             return Why(BUILT_IN[event.rule])
+        if passed and event.direction == "ingress" and event.source_identity == HOST:
+            return Why(BUILT_IN[OWN_HOST])
         if passed:
             return Why(f"no policy isolates {self.subject(event, host)} for {event.direction}")
         return Why(f"denied by a rule that this manifest does not have (rule {event.rule})")

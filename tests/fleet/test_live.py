@@ -53,6 +53,7 @@ def test_the_report_of_a_test_has_what_programs_need(town: Town) -> None:
     by_source = {item["source"]: item for item in report["assertions"]}
     assert "policies.yaml:15" in by_source["netctl.yaml:19"]["rules"]
     assert by_source["netctl.yaml:24"]["rules"] == ["policies.yaml:18"]
+    assert by_source["netctl.yaml:25"]["reason"] == "a host always reaches its own endpoints"
 
 
 def test_a_program_that_does_not_judge_is_found_out(town: Town) -> None:

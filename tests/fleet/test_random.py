@@ -99,7 +99,7 @@ def dice(tmp_path_factory: pytest.TempPathFactory) -> Generator[Town]:
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 @given(labels=FOUR_LABELS, ports=FOUR_PORTS, documents=generate.documents())
 def test_packets_are_judged_as_the_engine_says(
