@@ -84,6 +84,31 @@ def test_a_full_packet_fits_through_everywhere(talking: Town, family: int) -> No
         assert "Message too long" in too_long, target
 
 
+FRAGMENTS = """
+import json
+ip4 = [line.split()[1:] for line in open("/proc/net/snmp") if line.startswith("Ip:")]
+ip6 = [line.split() for line in open("/proc/net/snmp6")]
+counted = dict(zip(*ip4)) | dict(ip6)
+print({name: count for name, count in counted.items() if "Frag" in name or "Reasm" in name})
+"""
+
+
+def fragments(town: Town) -> list[str]:
+    """How many packets were cut or put together, on hosts and in endpoints."""
+    places = ("alpha", "beta", "shop/web-1", "shop/db-1", "shop/cache-1")
+    return [town.on(place, f"python3 -c '{FRAGMENTS}'") for place in places]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_streams_travel_in_packets_that_fit(talking: Town, family: int) -> None:
+    before = fragments(talking)
+    for origin, target in (("shop/web-1", "shop/db-1"), ("shop/web-1", "shop/cache-1"), ("alpha", "shop/db-1")):
+        there = address(talking, target, family)
+        assert speak(talking, origin, "TCP", there, 7, 2_000_000)[1] == 2_000_000
+    assert speak(talking, "shop/web-1", "TCP", WORLD[family], 7, 2_000_000)[1] == 2_000_000
+    assert fragments(talking) == before
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_large_datagrams_travel_in_fragments(talking: Town, family: int) -> None:
     for target in ("shop/cache-1", "shop/db-1"):
