@@ -69,4 +69,28 @@ SEC("tc") int nothing(struct __sk_buff *skb)
 	return 0;
 }
 
+/* What a policy's decision is held against: one lookup of a key of its size, in a table of as many entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u64);
+} peers SEC(".maps");
+
+__u64 turn;
+
+SEC("tc") int lookup(struct __sk_buff *skb)
+{
+	__u64 key = turn++ & 16383;
+
+	return bpf_map_lookup_elem(&peers, &key) ? 0 : 100;
+}
+
+SEC("tc") int no_lookup(struct __sk_buff *skb)
+{
+	__u64 key = turn++ & 16383;
+
+	return key > 16383;
+}
+
 char LICENSE[] SEC("license") = "GPL";
