@@ -42,12 +42,11 @@ def _digest(lines: Iterator[str]) -> str:
 class AsWanted(Mapping[str, Found[V]], Generic[V]):
     """Observed values of which those that are netctl's are just what is wanted, and the foreign ones beside them."""
 
+    wanted: Mapping[str, Any]
+    others: Mapping[str, Any]
+
     def __init__(self, wanted: Mapping[str, Wanted[V]], others: Mapping[str, Found[V]]) -> None:
         self.wanted, self.others = wanted, others
-
-    def agrees(self, wanted: Mapping[str, Wanted[V]]) -> bool:
-        """Whether one need not look: these are the wanted values, and nothing foreign is in their way."""
-        return wanted is self.wanted and wanted.keys().isdisjoint(self.others)
 
     def __getitem__(self, address: str) -> Found[V]:
         return self.others[address] if address in self.others else Found(self.wanted[address].value)
@@ -57,3 +56,8 @@ class AsWanted(Mapping[str, Found[V]], Generic[V]):
 
     def __len__(self) -> int:
         return len({**self.wanted, **self.others})
+
+
+def agrees(found: Mapping[str, Found[V]], wanted: Mapping[str, Wanted[V]]) -> bool:
+    """Whether one need not look: these are the wanted values, and nothing foreign is in their way."""
+    return isinstance(found, AsWanted) and wanted is found.wanted and wanted.keys().isdisjoint(found.others)

@@ -91,7 +91,7 @@ class _Passage:
 
     @property
     def _moved(self) -> bool:
-        return any(targets != {identity} for identity, targets in self._movement.everywhere.items())
+        return any(targets != frozenset({identity}) for identity, targets in self._movement.everywhere.items())
 
 
 def _blocks_before(after: Mapping[str, bool], changes: Sequence[Change]) -> Mapping[str, bool]:

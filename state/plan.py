@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from state import naming, wire
-from state.bulk import AsWanted
+from state.bulk import agrees
 from state.carried import going, with_carried
-from state.change import Change, Found, diff, fingerprint
+from state.change import Change, Found, Wanted, diff, fingerprint
 from state.cluster import Cluster
 from state.desired import Desired, desired
 from state.facts import Facts, Scope
@@ -132,8 +132,9 @@ def _compare(kinds: Kinds, host: str, desired: Desired, seen: Observation) -> Ho
     gone: frozenset[tuple[str, str]] = frozenset()
     unchanged = 0
     for kind in kinds:
-        wanted, found = desired.get(kind.name, {}), seen.found.get(kind.name, {})
-        if not gone and isinstance(found, AsWanted) and found.agrees(wanted):
+        wanted: Mapping[str, Wanted[Any]] = desired.get(kind.name, {})
+        found: Mapping[str, Found[Any]] = seen.found.get(kind.name, {})
+        if not gone and agrees(found, wanted):
             unchanged += len(wanted)
             continue
         if kind.lasting:

@@ -61,7 +61,7 @@ def _plain_fields(kind: type) -> typing.Optional[tuple[str, ...]]:
 
 
 @cache
-def _dumper(kind: type) -> Callable[[Any], Any]:
+def _dumper(kind: type[Any]) -> Callable[[Any], Any]:
     """What makes JSON of the values of a type."""
     if issubclass(kind, (str, int, float, type(None))):
         return _as_it_is
@@ -119,7 +119,8 @@ def _loader(kind: Any) -> Load:
         return _tuple_loader(parameters)
     if origin in (list, frozenset):
         item = _loader(parameters[0])
-        return lambda data: origin(map(item, _expect(list, data)))
+        make = typing.cast(Callable[[Any], Any], origin)
+        return lambda data: make(map(item, _expect(list, data)))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         key, item = int if parameters[0] is int else _loader(parameters[0]), _loader(parameters[1])
         return lambda data: {key(name): item(value) for name, value in _expect(dict, data).items()}

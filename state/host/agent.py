@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional, Union, cast
 
 from state.frame import PROTOCOL, FrameError
 from state.host.link import HungUp, Link
@@ -73,14 +73,15 @@ def serve(link: Link, kernel: Callable[[], Any], verbs: Optional[Mapping[str, st
     known = VERBS if verbs is None else verbs
     while True:
         try:
-            request = link.receive()
+            received: object = link.receive()
         except (FrameError, RecursionError) as error:
             # where the next one would begin is not known any more
             link.send({"id": 0, "error": _described("HostError", [Problem(f"the agent cannot read this: {error}")])})
             raise HungUp from error
-        number = request.get("id", 0) if isinstance(request, dict) else 0
+        request = cast("dict[str, Any]", received) if isinstance(received, dict) else {}
+        number = request.get("id", 0)
         try:
-            if not isinstance(request, dict):
+            if not isinstance(received, dict):
                 raise HostError.of("the agent was asked something that is no request")
             if request.get("verb") not in known:
                 raise HostError.of(f"the agent does not know the verb {request.get('verb')!r}")

@@ -101,7 +101,7 @@ class LinuxNamespaces:
 
 
 def _make_folder(name: str) -> None:
-    """The folder as `ip netns add` makes it: else that would mount it once more, above the names that are there by then.
+    """The folder as `ip netns add` makes it: else that would mount it once more, above the names that are there then.
 
     Those names could not be removed any more: each would be mounted twice, one out of reach.
     """
@@ -112,7 +112,7 @@ def _make_folder(name: str) -> None:
 
 
 def _device(path: str) -> int:
-    """What a name stands on; 0 for one that leads nowhere, as a link to a container's namespace does when that is gone."""
+    """What a name stands on; 0 for one that leads nowhere, as a link to the namespace of a dead process does."""
     try:
         return os.stat(path).st_dev
     except OSError:
