@@ -27,7 +27,7 @@ static __always_inline bool lives_at(const struct packet *p, __u32 number, const
 	return number && host && same_address(&host->underlay, underlay);
 }
 
-/* The inner source must live on the host that the outer source names, and be what the VNI says it is. */
+/* The inner source must live on the host that the outer source names, and be a host or not as the VNI says. */
 APART int believe(struct packet *p, const struct address *underlay, __u32 identity)
 {
 	int known;
@@ -41,7 +41,9 @@ APART int believe(struct packet *p, const struct address *underlay, __u32 identi
 		return FORGED_TUNNEL_SOURCE;
 	if ((p->from.identity == IDENTITY_REMOTE_NODE) != (identity == IDENTITY_REMOTE_NODE))
 		return FORGED_IDENTITY;
-	p->from.identity = identity;
+	/* While a fleet changes, the other host may call the sender by an identity of another generation. What counts is
+	 * who the sender is by the same tables as the policy: the two change in one store.
+	 */
 	return 0;
 }
 

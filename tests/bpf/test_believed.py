@@ -99,7 +99,7 @@ ROWS = (
     Row("another host's underlay address is believed as remote-node", (
         Step("overlay", lambda f: other(f, "beta", "db"), "db", "passed new", identity=REMOTE),
     )),
-    Row("a new identity is believed before this host has heard of it", (
+    Row("an identity of another generation is no reason to drop", (
         Step("overlay", lambda f: other(f, "far", "db"), "db", "passed new", identity=FAR + 5),
     )),
     Row(

@@ -154,10 +154,10 @@ ROWS = (
         Change(Rules(web_ingress=(), web_egress=())),
         Step("overlay", lambda f: other(f, "far", "web", REPLY), "drop", "denied by default", policy="web_egress"),
     ), rules=CLOSED),
-    Row("another identity of the peer is judged again within an epoch", (
+    Row("another identity of the peer on the wire is judged again, as who it is by this host's tables", (
         Step("overlay", lambda f: other(f, "far", "db"), "db", "passed new"),
-        Step("overlay", lambda f: other(f, "far", "db", DATA), "drop", "denied by default", identity=FAR + 1),
-        Step("overlay", lambda f: other(f, "far", "db", DATA), "db", "passed again"),
+        Step("overlay", lambda f: other(f, "far", "db", DATA), "db", "passed again", identity=FAR + 1),
+        Step("overlay", lambda f: other(f, "far", "db", DATA), "db", "passed established"),
     ), rules=DOUBLE),
     Row("what the host opened stays the host's after a change", (
         Step("to db", lambda f: other(f, "world", "db"), "stack", "passed new"),
