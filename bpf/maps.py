@@ -20,6 +20,7 @@ ENOENT = 2
 F_MMAPABLE = 1 << 10
 _ARRAYS = ("array", "percpu_array", "array_of_maps")
 _INFO = struct.Struct("<IIIIII16s")
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,26 @@ def read(fd: int, zeros: bool = False) -> dict[bytes, bytes]:
     size = about.value
     if about.type.startswith("percpu"):
         size = (size + 7) // 8 * 8 * call("count CPUs", "libbpf_num_possible_cpus")
-    entries = dict(_batches(fd, about, size))
-    if about.type in _ARRAYS and not zeros:
-        zero = bytes(size)
-        return {key: value for key, value in entries.items() if value != zero}
-    return entries
+    sparse = about.type in _ARRAYS and not zeros
+    found: dict[bytes, bytes] = {}
+    for keys, values, count in _batches(fd, about, size):
+        for at in _places(values, size, count) if sparse else range(count):
+            found[keys[at * about.key : (at + 1) * about.key]] = values[at * size : (at + 1) * size]
+    return found
 
 
-def _batches(fd: int, about: Info, size: int) -> Iterator[tuple[bytes, bytes]]:
+def _places(values: bytes, size: int, count: int) -> Iterator[int]:
+    """Where an array is not zero; most are, nearly everywhere, so they are looked at by the block first."""
+    zero, block = bytes(size), bytes(size * _BLOCK)
+    for start in range(0, count, _BLOCK):
+        if values[start * size : (start + _BLOCK) * size] != block:
+            for at in range(start, min(start + _BLOCK, count)):
+                if values[at * size : (at + 1) * size] != zero:
+                    yield at
+
+
+def _batches(fd: int, about: Info, size: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """Keys, values and how many they are, as the kernel hands them out."""
     room = min(about.max_entries, 16384) if about.type in _ARRAYS else about.max_entries
     keys, values = ctypes.create_string_buffer(about.key * room), ctypes.create_string_buffer(size * room)
     token = ctypes.create_string_buffer(max(about.key, 8))
@@ -134,9 +147,7 @@ def _batches(fd: int, about: Info, size: int) -> Iterator[tuple[bytes, bytes]]:
                 raise
             more = False
         first = False
-        found_keys, found_values = keys.raw, values.raw
-        for at in range(count.value):
-            yield found_keys[at * about.key : (at + 1) * about.key], found_values[at * size : (at + 1) * size]
+        yield keys.raw, values.raw, count.value
 
 
 def write(fd: int, entries: Mapping[bytes, bytes]) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import pkgutil
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from ctypes import byref, c_size_t, c_uint32
 from dataclasses import dataclass
 from typing import Optional
 
-from bpf import libbpf, maps
-from bpf.elf import Elf, Variable
+import bpf
+from bpf import libbpf, maps, outline
 from bpf.layout import MAPS
 from bpf.libbpf import call, pointer
 from bpf.maps import held
+from bpf.outline import Outline
 from state.problem import HostError, Problem
 
 OBJECTS = ("endpoint", "overlay", "uplink")
@@ -27,29 +27,33 @@ _PROGRAM = struct.Struct("<II8sIIQQQIIQ16s")
 
 @dataclass(frozen=True)
 class Object:
-    """A compiled object as it came with the agent."""
+    """A compiled object as it came with the agent. `given` are its bytes, where the agent does not carry them."""
 
     name: str
-    data: bytes
-    elf: Elf
+    outline: Outline
+    given: Optional[bytes] = None
+
+    @property
+    def data(self) -> bytes:
+        """The file."""
+        return _file(self.name) if self.given is None else self.given
 
     @property
     def digest(self) -> str:
         """The digest of the file."""
-        return hashlib.sha256(self.data).hexdigest()
+        return self.outline.digest
 
     @property
-    def functions(self) -> Mapping[str, Variable]:
-        """The programs in it."""
-        return self.elf.variables.get("tc", {})
+    def functions(self) -> tuple[str, ...]:
+        """The names of the programs in it."""
+        return self.outline.functions
 
-    def settings(self) -> Mapping[str, Variable]:
+    def settings(self) -> Mapping[str, tuple[int, int]]:
         """What can be set before loading: the read-only variables that are not there for BTF's sake alone."""
-        variables = self.elf.variables.get(_SECTION, {})
         return {
-            name: variable
-            for name, variable in variables.items()
-            if not name.startswith(EXPORTED) and variable.size in _SIZES
+            name: (offset, size)
+            for name, (offset, size) in self.outline.variables.items()
+            if not name.startswith(EXPORTED) and size in _SIZES
         }
 
     def rodata(self, config: Mapping[str, int]) -> bytes:
@@ -58,28 +62,40 @@ class Object:
         if settings.keys() != config.keys():
             wrong = ", ".join(sorted(settings.keys() ^ config.keys()))
             raise HostError(Problem(f"program {self.name}: its settings do not fit: {wrong}"))
-        section = bytearray(self.elf.sections.get(_SECTION, b""))
-        for name, variable in settings.items():
-            section[variable.offset : variable.offset + variable.size] = config[name].to_bytes(variable.size, "little")
+        section = bytearray(self.outline.rodata)
+        for name, (offset, size) in settings.items():
+            section[offset : offset + size] = config[name].to_bytes(size, "little")
         return bytes(section)
 
     def config(self, rodata: bytes) -> Mapping[str, int]:
         """What is set in read-only data."""
         return {
-            name: int.from_bytes(rodata[variable.offset : variable.offset + variable.size], "little")
-            for name, variable in sorted(self.settings().items())
+            name: int.from_bytes(rodata[offset : offset + size], "little")
+            for name, (offset, size) in sorted(self.settings().items())
         }
 
 
 def load(name: str) -> Object:
     """The compiled object `name`. Raises HostError if the agent does not carry it."""
-    try:
-        data = pkgutil.get_data("bpf", f"{name}.bpf.o") if name in OBJECTS else None
-    except FileNotFoundError:
-        data = None
+    written = _carried(f"{name}.outline")
+    return Object(name, outline.of(_file(name)) if written is None else outline.read(written))
+
+
+def _file(name: str) -> bytes:
+    data = _carried(f"{name}.bpf.o") if name in OBJECTS else None
     if data is None:
         raise HostError(Problem(f"program {name}: its compiled object is missing", "Build the objects: make -C bpf."))
-    return Object(name, data, Elf.parse(data))
+    return data
+
+
+def _carried(name: str) -> Optional[bytes]:
+    """A file beside this one, wherever modules come from."""
+    assert bpf.__file__ is not None
+    try:
+        loaded: bytes = getattr(bpf, "__loader__").get_data(os.path.join(os.path.dirname(bpf.__file__), name))  # noqa: B009
+    except FileNotFoundError:
+        return None
+    return loaded
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class LinuxBpf:
         """What netctl needs for BPF and this host lacks, a sentence each."""
         try:
             libbpf.library()
-            os.close(maps.create(MAPS[WORD]))
+            known = self._pins.get(self._pins.map(WORD))  # what can be opened could be made
+            os.close(maps.create(MAPS[WORD]) if known is None else known)
         except HostError as error:
             return tuple(f"{problem.summary}. {problem.detail}".strip() for problem in error.problems)
         return ()

@@ -17,20 +17,25 @@ from pathlib import Path
 
 import bpf
 import state
+from bpf import outline
 from inventory.pruned import pyroute2
-from state.host.package import compiled, pack, whose
+from state.host.package import BOOT, digest, pack, place, whose
 
-_FORMAT = b"2"
+_FORMAT = b"3"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """The archive, its SHA-256, whose bytecode it holds (Python's magic number), and the first stage that runs it."""
+    """The archive, its digest, whose bytecode it holds (Python's magic number), and the first stage that runs it.
+
+    `entry` is where that stage's bytecode is in the archive: offset, size and SHA-256.
+    """
 
     data: bytes = field(repr=False)
     digest: str
     bytecode: str
     boot: bytes = field(repr=False)
+    entry: tuple[int, int, str] = (0, 0, "")
 
 
 @cache
@@ -48,8 +53,9 @@ def archive() -> Archive:
 
 def sealed(data: bytes, files: Mapping[str, bytes]) -> Archive:
     """An archive with its digest."""
-    digest = hashlib.sha256(data).hexdigest()
-    return Archive(data, digest, whose(), files["state/host/boot.py"])
+    offset, size = place(data, BOOT)
+    entry = (offset, size, hashlib.sha256(data[offset : offset + size]).hexdigest())
+    return Archive(data, digest(data), whose(), files["state/host/boot.py"], entry)
 
 
 def contents() -> dict[str, bytes]:
@@ -59,19 +65,24 @@ def contents() -> dict[str, bytes]:
         folder = Path(package.__path__[0])
         for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.bpf.o")]):
             found[f"{folder.name}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
-    return found
+    outlines = {
+        name.removesuffix(".bpf.o") + ".outline": outline.write(outline.of(content))
+        for name, content in found.items()
+        if name.endswith(".bpf.o")
+    }
+    return {**found, **outlines}
 
 
 def build(files: Mapping[str, bytes]) -> bytes:
     """The archive of these files, with bytecode."""
-    return pack(compiled(files))
+    return pack(files)
 
 
 def _key(files: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256(_FORMAT + whose().encode())
+    found = hashlib.sha256(_FORMAT + whose().encode())
     for name, content in sorted(files.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+        found.update(f"{name}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()
 
 
 def _cache_folder() -> Path:

@@ -119,7 +119,7 @@ class Session:
     def _open(self, deadline: float) -> Channel:
         if self._channel is None:
             first = self._archive.boot
-            command = [self._python, "-I", "-S", "-c", _stage_zero(len(first))]
+            command = [self._python, "-I", "-S", "-c", _stage_zero(self._archive, self._folder)]
             if self._transport.needs_sudo:
                 command = ["sudo", "-n", "--", *command]
             self._channel = self._transport.open(command, deadline)
@@ -213,12 +213,37 @@ class Session:
         return f"host {self.name}"
 
 
-def _stage_zero(size: int) -> str:
-    """The command line on the host: read the first stage, run it. Nothing in it means anything to any shell."""
-    return (
-        f'exec("import os\\nb=bytes()\\nwhile len(b)<{size}:\\n b+=os.read(0,{size}-len(b)) or os._exit(0)\\n'
-        'exec(compile(b,\\"netctl\\",\\"exec\\"))")'
+_STAGE_ZERO = """\
+import os, sys, marshal, zlib, _frozen_importlib_external as x
+b = bytes()
+while len(b) < {size}: b += os.read(0, {size} - len(b)) or os._exit(0)
+try:
+ h = __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256")
+ f = os.open("{path}", os.O_NONBLOCK)
+ c = os.pread(f, {length}, {offset})
+ os.close(f)
+ c = (h.sha256(c).hexdigest(), x.MAGIC_NUMBER.hex()) == ("{digest}", "{bytecode}") and marshal.loads(zlib.decompress(c))
+except (ImportError, OSError): c = 0
+exec(c or compile(b, "netctl", "exec"))
+"""
+
+
+def _stage_zero(agent: Archive, folder: str) -> str:
+    """The command line on the host: read the first stage, run it: from its bytecode, if the agent is there already.
+
+    Nothing in it means anything to any shell.
+    """
+    offset, length, digest = agent.entry
+    text = _STAGE_ZERO.format(
+        size=len(agent.boot),
+        path=f"{folder}/agent-{agent.digest}",
+        offset=offset,
+        length=length,
+        digest=digest,
+        bytecode=agent.bytecode,
     )
+    quoted = text.replace('"', '\\"').replace("\n", "\\n")
+    return f'exec("{quoted}")'
 
 
 def _raised(error: Mapping[str, Any], address: str) -> NetctlError:

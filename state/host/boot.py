@@ -3,25 +3,31 @@
 The workstation sends this file as text to `python3 -I -S -c`. So it imports nothing of netctl, and it must be readable
 by a Python that is too old for the rest. The archive lies in a folder of root's alone, under its own digest, and is
 hashed at every start; it runs from the very bytes that were hashed. So a disk that is full or read-only is no obstacle.
-For a Python whose bytecode the archive lacks, a second archive with bytecode is made once and named by its own digest.
+Where the archive is there already, this file runs from its bytecode in there. For a Python whose bytecode the archive
+lacks, a second archive with bytecode is made once and named by its own digest.
 """
 
 import contextlib
 import gc
-import json
 import marshal
 import os
 import stat
 import sys
 import zlib
-from importlib.machinery import ModuleSpec
+from _blake2 import blake2b
+from _frozen_importlib import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 OLDEST = (3, 9)
 
 
 class UnsafeError(Exception):
     """The folder on this host is not one that can be trusted."""
+
+
+class DamagedError(OSError):
+    """An archive is not what its digest says."""
 
 
 def receive(size: int) -> bytes:
@@ -44,8 +50,31 @@ def frame() -> "tuple[bool, bytes]":
 
 def send(out: int, value: object) -> None:
     """One frame to the workstation."""
+    import json
+
     data = json.dumps(value).encode()
     write(out, len(data).to_bytes(4, "big") + data)
+
+
+class Reading:
+    """How JSON is read: as always."""
+
+    strict = True
+    object_hook = object_pairs_hook = parse_constant = None
+    parse_float = float
+    parse_int = int
+
+
+def parsed(data: bytes) -> "dict[str, Any]":
+    """What JSON stands for, by the scanner that `json` uses: importing that would cost more than all of this file."""
+    try:
+        from _json import make_scanner
+
+        return make_scanner(Reading)(data.decode(), 0)[0]
+    except ImportError:
+        import json
+
+        return json.loads(data.decode())
 
 
 def write(out: int, data: bytes) -> None:
@@ -66,19 +95,35 @@ def sha256(data: bytes) -> str:
 
 
 class Archive:
-    """Imports modules from the bytes of an archive (see `state.host.package`)."""
+    """Imports modules from the bytes of an archive (see `state.host.package`), if they have the right digest."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, digest: str) -> None:
         self.start = 4 + int.from_bytes(data[:4], "big")
-        self.index = json.loads(data[4 : self.start].decode())
+        if sha256(data[: self.start]) != digest:
+            raise DamagedError
+        head = parsed(data[4 : self.start])
+        self.index, self.digests = head["files"], head["digests"]
+        self.middle = self.start + head["early"]
         self.data = data
+        self.checked = 0
+        self.bytecode = {}
+        self.check()
+
+    def check(self) -> None:
+        """Hash the next half."""
+        half = self.data[self.middle :] if self.checked else self.data[self.start : self.middle]
+        if blake2b(half).hexdigest() != self.digests[self.checked]:
+            raise DamagedError("the agent's archive on this host is damaged; remove /run/netctl, and try again")
+        self.checked += 1
 
     def get_data(self, path: str) -> bytes:
-        """A file."""
+        """A file of the second half."""
         if path not in self.index:
             raise FileNotFoundError(path)
+        if self.checked == 1:
+            self.check()
         offset, size = self.index[path]
-        return zlib.decompress(self.data[self.start + offset : self.start + offset + size])
+        return zlib.decompress(self.data[self.middle + offset : self.middle + offset + size])
 
     def get_source(self, name: str) -> str:
         """A module's source, for tracebacks."""
@@ -100,7 +145,10 @@ class Archive:
 
     def exec_module(self, module: ModuleType) -> None:
         """Run a module's bytecode."""
-        exec(marshal.loads(self.get_data(str(module.__file__) + "c")), module.__dict__)
+        if not self.bytecode:
+            self.bytecode = marshal.loads(self.data[self.start : self.middle])
+        path = str(module.__file__)
+        exec(self.bytecode.get(path) or marshal.loads(self.get_data(path + "c")), module.__dict__)
 
 
 def enter(folder: str, make: bool) -> int:
@@ -118,15 +166,15 @@ def enter(folder: str, make: bool) -> int:
     return found
 
 
-def cached(folder: str, start: str, digest: str) -> bytes:
-    """The file whose name begins with `start` and whose digest is right; nothing where there is none.
+def cached(folder: str, start: str, digest: str) -> "Archive | None":
+    """The archive whose name begins with `start` and whose digest is right, if there is one.
 
     Without a digest the name's own last part is what the file must hash to.
     """
     try:
         place = enter(folder, False)
     except OSError:
-        return b""
+        return None
     for name in sorted(os.listdir(place)):
         if name.startswith(start) and (name == start or not digest):
             try:
@@ -135,11 +183,12 @@ def cached(folder: str, start: str, digest: str) -> bytes:
                 continue
             with open(fd, "rb") as file:
                 data = file.read()
-            if sha256(data) == (digest or name[len(start) :]):
+            with contextlib.suppress(DamagedError):
+                found = Archive(data, digest or name[len(start) :])
                 os.close(place)
-                return data
+                return found
     os.close(place)
-    return b""
+    return None
 
 
 def store(folder: str, name: str, data: bytes, keep: str) -> None:
@@ -165,54 +214,61 @@ def store(folder: str, name: str, data: bytes, keep: str) -> None:
         sys.stderr.write(f"netctl: {error}: running from memory\n")
 
 
-def archive(asked: "dict[str, str]", out: int) -> "tuple[bytes, list[bytes]]":
+def archive(asked: "dict[str, str]", out: int) -> "tuple[Archive, list[bytes]]":
     """The verified archive, and the requests that came before it was there."""
     start = "agent-" + asked["digest"]
     early = [b""][:0]  # of bytes, said without syntax that an old Python lacks
-    data = cached(asked["folder"], start, asked["digest"])
-    if not data:
+    found = cached(asked["folder"], start, asked["digest"])
+    if found is None:
         send(out, {"need": asked["digest"]})
         is_archive, data = frame()
         while not is_archive:
             early.append(data)
             is_archive, data = frame()
-        if sha256(data) != asked["digest"]:
-            raise UnsafeError("the agent arrived damaged: its digest is not the one announced")
+        try:
+            found = Archive(data, asked["digest"])
+            found.check()
+        except DamagedError:
+            raise UnsafeError("the agent arrived damaged: its digest is not the one announced") from None
         store(asked["folder"], start, data, start)
-    return data, early
+    return found, early
 
 
-def with_bytecode(data: bytes, asked: "dict[str, str]") -> bytes:
+def with_bytecode(here: Archive, asked: "dict[str, str]") -> Archive:
     """The archive that holds bytecode for this very Python: this one, or one derived from it once."""
-    from importlib.util import MAGIC_NUMBER
+    from _frozen_importlib_external import MAGIC_NUMBER
 
     if asked["bytecode"] == MAGIC_NUMBER.hex():
-        return data
+        return here
     start = "agent-{}-{}-".format(asked["digest"], sys.implementation.cache_tag)
     ready = cached(asked["folder"], start, "")
-    if ready:
+    if ready is not None:
         return ready
-    here = Archive(data)
     module = ModuleType("package")
     exec(compile(here.get_data("state/host/package.py"), "state/host/package.py", "exec"), module.__dict__)
-    made = bytes(module.pack(module.compiled(module.unpack(data))))
-    store(asked["folder"], start + sha256(made), made, "agent-" + asked["digest"])
-    return made
+    made = bytes(module.pack(module.unpack(here.data)))
+    digest = module.digest(made)
+    store(asked["folder"], start + digest, made, "agent-" + asked["digest"])
+    return Archive(made, digest)
 
 
 def begin_cheaply() -> None:
-    """Leave out what is not needed and costs more than all the rest: see `state.host.records`."""
+    """Leave out what is not needed and costs more than all the rest: see `state.host.records` and `.notation`."""
     from state.host import records
 
     gc.disable()  # for a life this short there is nothing to collect; streams enable it again
     sys.modules["dataclasses"] = records
+    with contextlib.suppress(ImportError):
+        from state.host import notation
+
+        sys.modules["json"] = notation
     if "hashlib" not in sys.modules:
         sys.modules["_hashlib"] = None  # type: ignore[assignment]  # OpenSSL; Python has SHA-256 of its own
 
 
 def main() -> None:
     """Greet, find the agent, become it."""
-    asked = json.loads(frame()[1].decode())
+    asked = parsed(frame()[1])
     out = os.dup(1)
     os.dup2(2, 1)  # whatever prints from here on is a log line, never part of the conversation
     write(out, asked["marker"].encode())
@@ -221,12 +277,12 @@ def main() -> None:
         send(out, {"refused": f"python3 on the host is {found}; netctl needs {needed} or newer"})
         return
     try:
-        data, early = archive(asked, out)
-        data = with_bytecode(data, asked)
+        found, early = archive(asked, out)
+        found = with_bytecode(found, asked)
     except UnsafeError as error:
         send(out, {"refused": str(error)})
         return
-    sys.meta_path.insert(0, Archive(data))
+    sys.meta_path.insert(0, found)
     begin_cheaply()
     from state.host import agent
 

@@ -1,4 +1,8 @@
-"""HOST: nftables through its own command, in JSON."""
+"""HOST: nftables through its own command, in JSON.
+
+The command takes longer than everything else an agent reads. So its answer is kept with the kernel's word for the state
+it describes, the generation of this namespace's rules: while that is the same, the answer is.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +11,38 @@ import json
 import os
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Optional
+from typing import Any, Optional
 
-from state.host.netlink import NLM_F_REQUEST, NLMSG_ERROR, inside
-from state.naming import TABLE
+from state.host.netlink import NLM_F_REQUEST, NLMSG_ERROR, attributes, inside
+from state.naming import RUN_FOLDER, TABLE
 from state.problem import HostError
 
 _AF_NETLINK, _NETLINK_NETFILTER = 16, 12
-_GET_GENERATION = 10 << 8 | 16
+_GET_GENERATION, _CHANGES = 10 << 8 | 16, 1
+_SOL_SOCKET, _SO_NETNS_COOKIE = 1, 71
 
 
 class LinuxNft:
     """The table `inet netctl`. The `nft` command may be missing: then nothing is there, and nothing can be put."""
 
-    def __init__(self, home: str = "") -> None:
+    def __init__(self, home: str = "", folder: str = RUN_FOLDER) -> None:
         self._home = home
+        self._answer = Answer(folder)
 
     def read(self) -> Optional[list[dict[str, object]]]:
         """The table's objects, or None where there is no such table or no nft."""
+        with inside(self._home):
+            state = generation()
+        kept = self._answer.recall(state)
+        if kept is None:
+            kept = {"objects": self._list()}
+            with inside(self._home):
+                if state and generation() == state:
+                    self._answer.keep(state, kept)
+        objects: Optional[list[dict[str, object]]] = kept["objects"]
+        return objects
+
+    def _list(self) -> Optional[list[dict[str, object]]]:
         code, output, errors = self._nft(["-j", "list", "table", "inet", TABLE], "")
         if code == 0:
             objects: list[dict[str, object]] = json.loads(output)["nftables"]
@@ -66,18 +84,77 @@ _COMMANDS = tuple(f"{folder}/nft" for folder in ("/usr/sbin", "/usr/bin", "/sbin
 _NO_COMMAND = 127
 
 
+class Answer:
+    """The last answer of nft, in a file in netctl's own folder; without that folder nothing is kept."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def recall(self, state: str) -> Optional[dict[str, Any]]:
+        """What was kept of this state."""
+        try:
+            with open(self._open(os.O_RDONLY)) as file:
+                kept: dict[str, Any] = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return kept if state and kept.get("state") == state else None
+
+    def keep(self, state: str, answer: Mapping[str, Any]) -> None:
+        """Keep what was found in this state."""
+        try:
+            with open(self._open(os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w") as file:
+                file.write(json.dumps({"state": state, **answer}))
+        except OSError:
+            return
+
+    def _open(self, flags: int) -> int:
+        """The file, if the folder is this user's alone."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            status = os.fstat(folder)
+            if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+                raise PermissionError(self._folder)
+            return os.open("nftables.json", flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+        finally:
+            os.close(folder)
+
+
 def in_kernel() -> bool:
     """Whether this kernel has nftables: whether it says which generation its rules are."""
+    return bool(generation())
+
+
+def generation() -> str:
+    """A name for the present state of all rules in the calling thread's namespace, of which there is no second one.
+
+    It is the namespace's number, which is never given again before the next boot, and how often its rules have changed.
+    Empty where there is no nftables; without a number to be relied on the state is another each time it is asked for.
+    """
     try:
         asking = _socket.socket(_AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
     except OSError:
-        return False
+        return ""
     try:
         asking.settimeout(1)
         asking.send(struct.pack("=IHHII", 20, _GET_GENERATION, NLM_F_REQUEST, 1, 0) + struct.pack("=BBH", 0, 0, 0))
-        kind: int = struct.unpack_from("=IH", asking.recv(4096))[1]
-        return kind != NLMSG_ERROR
-    except OSError:
-        return False
+        answer = asking.recv(4096)
+        if struct.unpack_from("=IH", answer)[1] == NLMSG_ERROR:
+            return ""
+        changes = attributes(answer, 20)[_CHANGES].hex()
+        return f"{_boot()} {_namespace(asking)} {changes}"
+    except (OSError, KeyError):
+        return ""
     finally:
         asking.close()
+
+
+def _namespace(socket: _socket.socket) -> str:
+    try:
+        return socket.getsockopt(_SOL_SOCKET, _SO_NETNS_COOKIE, 8).hex()
+    except OSError:  # a kernel before 5.14
+        return os.urandom(8).hex()
+
+
+def _boot() -> str:
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()

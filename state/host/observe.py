@@ -16,6 +16,7 @@ from state.bulk import digest, foreign, shown
 from state.change import Found
 from state.facts import Facts, Scope
 from state.host import facts
+from state.host.glance import glance
 from state.kernel import Kernel
 from state.kinds import KINDS
 from state.kinds.kind import Kind
@@ -25,7 +26,7 @@ Observed = dict[str, Mapping[str, Found[Any]]]
 
 def answer(kernel: Kernel, body: Mapping[str, Any]) -> dict[str, Any]:
     """What this host has to say of itself."""
-    scope = wire.load(Scope, body["scope"])
+    scope, kernel = wire.load(Scope, body["scope"]), glance(kernel)
     known = facts.gather(kernel, scope)
     kinds = [kind for kind in KINDS if kind.name in body.get("only", (kind.name,))]
     found = observe(kernel, scope, known, kinds)
@@ -36,6 +37,7 @@ def observe(kernel: Kernel, scope: Scope, known: Facts, kinds: Sequence[Kind[Any
     """What is on this host, by kind and address. Nothing where the host lacks what looking takes."""
     if known.missing:
         return {kind.name: {} for kind in kinds}
+    kernel = glance(kernel)
     return {kind.name: kind.observe(kernel, scope) for kind in kinds}
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bpf import libbpf
-from bpf.elf import Elf
+from bpf import libbpf, outline
 from bpf.objects import Loading, Object
 from state.kernel_bpf import Program, program_digest
 from state.policy.compiler import Compiled
@@ -109,7 +108,7 @@ def test_what_the_verifier_says_is_in_the_problem(town: Town, tmp_path: Path) ->
     """
     data = compile_object(tmp_path, source)
     with pytest.raises(HostError) as caught:
-        Loading(Object("bad", data, Elf.parse(data)), {}, {})
+        Loading(Object("bad", outline.of(data), data), {}, {})
     (problem,) = caught.value.problems
     assert problem.summary.startswith("cannot load the program bad: ")
     assert "(61) r0 = *(u32 *)(r1 +0)" in problem.detail

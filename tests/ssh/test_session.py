@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,20 @@ def test_a_damaged_agent_is_not_run_but_sent_again(serve: Serve, agent: Archive)
     server.inside("printf XXXX | dd of=$(ls /run/netctl/agent-*) bs=1 seek=1000 conv=notrunc 2>/dev/null")
     assert said(server, agent) == {"n": 1}
     digest = server.inside("sha256sum /run/netctl/agent-*").split()[0]
-    assert digest == agent.digest
+    assert digest == sha256(agent.data).hexdigest()
+
+
+def test_what_only_some_requests_need_is_hashed_when_they_need_it(serve: Serve, agent: Archive) -> None:
+    server = serve()
+    said(server, agent)
+    server.inside(
+        "f=$(ls /run/netctl/agent-*); printf XXXX | dd of=$f bs=1 seek=$(($(stat -c %s $f)-9)) conv=notrunc 2>&1"
+    )
+    session = Session(server.transport(), content=agent)
+    assert session.hello.digest == agent.digest
+    with pytest.raises(HostError, match="the agent's archive on this host is damaged"):
+        session.call("echo", {"n": 1})
+    session.close()
 
 
 @pytest.mark.parametrize(
