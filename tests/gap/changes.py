@@ -78,10 +78,11 @@ def walk(seed: int = SEED) -> Iterator[Story]:
 def first() -> Story:
     """Where the walk begins: everybody is isolated, and may speak with everybody in the namespace."""
     labels = {name: {"app": name[:-2], "tier": TIERS[name.startswith("db")]} for name in HOME}
-    return Story(labels, dict([_policy(OPEN, "", ingress=[{"fromEndpoints": [{}]}])]))
+    return Story(labels, dict([policy(OPEN, "", ingress=[{"fromEndpoints": [{}]}])]))
 
 
-def _policy(name: str, app: str, **sections: Any) -> tuple[str, Document]:
+def policy(name: str, app: str, **sections: Any) -> tuple[str, Document]:
+    """A policy about an app, or about everybody."""
     selector = {"matchLabels": {"app": app}} if app else {}
     return name, {
         "apiVersion": "cilium.io/v2",
@@ -97,7 +98,7 @@ def _allow(
     ends = "fromEndpoints" if direction == "ingress" else "toEndpoints"
     rule = {ends: [peer], **({"toPorts": [ports]} if ports else {})}
     section = direction if word == "allow" else f"{direction}Deny"
-    return _policy(f"{word}-{direction}-{app}-{number}", app, **{section: [rule]})
+    return policy(f"{word}-{direction}-{app}-{number}", app, **{section: [rule]})
 
 
 def _put(story: Story, *entries: tuple[str, Document]) -> Story:
@@ -190,13 +191,13 @@ def _blocks(draw: random.Random) -> list[Document]:
 
 def _block_in(story: Story, draw: random.Random) -> Story:
     app = draw.choice(("web", "db"))
-    return _put(story, _policy(f"block-ingress-{app}", app, ingress=[{"fromCIDRSet": _blocks(draw)}]))
+    return _put(story, policy(f"block-ingress-{app}", app, ingress=[{"fromCIDRSet": _blocks(draw)}]))
 
 
 def _block_out(story: Story, draw: random.Random) -> Story:
     """Egress to a block: and to the endpoints of the namespace, so that not everything else ends."""
     rules = [{"toCIDRSet": _blocks(draw)}, {"toEndpoints": [draw.choice(SELECTORS)]}]
-    return _put(story, _policy("block-egress-web", "web", egress=rules))
+    return _put(story, policy("block-egress-web", "web", egress=rules))
 
 
 def _ip_block(story: Story, draw: random.Random) -> Story:
@@ -221,7 +222,7 @@ def _ip_block(story: Story, draw: random.Random) -> Story:
 
 def _everybody(story: Story, draw: random.Random) -> Story:
     """All endpoints of the namespace are isolated, or not any more."""
-    name, document = _policy("isolated", "", ingress=[{}])
+    name, document = policy("isolated", "", ingress=[{}])
     return _without(story, name) if name in story.policies else _put(story, (name, document))
 
 
@@ -232,12 +233,12 @@ def _guest(story: Story, draw: random.Random) -> Story:
 
 def _quarantine(story: Story, draw: random.Random) -> Story:
     """Nobody reaches anybody. It never lasts longer than two changes."""
-    return _put(story, _policy(QUARANTINE, "", ingressDeny=[{"fromEntities": ["all"]}]))
+    return _put(story, policy(QUARANTINE, "", ingressDeny=[{"fromEntities": ["all"]}]))
 
 
 def _turned(story: Story, draw: random.Random) -> Story:
     """Still nobody reaches anybody, for another reason, at the other end."""
-    return _put(story, _policy(QUARANTINE, "", egressDeny=[{"toEntities": ["all"]}]))
+    return _put(story, policy(QUARANTINE, "", egressDeny=[{"toEntities": ["all"]}]))
 
 
 def _released(story: Story, draw: random.Random) -> Story:
@@ -251,7 +252,7 @@ def _open(story: Story, draw: random.Random) -> Story:
     rules: list[Document] = [{ends: [{}], **({"toPorts": [ports]} if ports else {})}]
     if direction == "egress":
         rules.append({"toCIDRSet": [{"cidr": "0.0.0.0/0"}]})
-    return _put(story, _policy(f"open-{direction}", "", **{direction: rules}))
+    return _put(story, policy(f"open-{direction}", "", **{direction: rules}))
 
 
 Change = Callable[[Story, random.Random], Story]

@@ -25,6 +25,21 @@ from tests.gap import flows
 from tests.gap.story import WORLD, Story
 
 Phases = Callable[[Sequence[HostPlan], Cluster], tuple[Phase, ...]]
+
+
+def staggered(first: str) -> Phases:
+    """netctl's phases, in each of which one host is done before the other begins: as slow as can be."""
+
+    def ordered(hosts: Sequence[HostPlan], cluster: Cluster) -> tuple[Phase, ...]:
+        return tuple(
+            Phase(phase.name, {host: phase.changes[host]})
+            for phase in phases(hosts, cluster)
+            for host in sorted(phase.changes, key=lambda host: (host != first, host))
+        )
+
+    return ordered
+
+
 DEAF = "add table inet deaf; add chain inet deaf input { type filter hook prerouting priority -300; }"
 
 

@@ -67,6 +67,15 @@ LATER = """	{
 LATE = (WAIT, Edit("judge.h", ASKED, ASKED + LATER))
 """The epoch is read after the tables: what the old ones said is remembered as what the new ones say."""
 
+TOLD = (
+    Edit(
+        "overlay.bpf.c",
+        "	/* While a fleet changes, the other host may call",
+        "	p->from.identity = identity;\n	/* While a fleet changes, the other host may call",
+    ),
+)
+"""Who sends through the tunnel is who its own host says: an identity of one generation, a policy of another."""
+
 OTHER = (
     Edit("config.h", "/* An enum is in BTF", "const volatile __u32 exported_edition = 2;\n\n/* An enum is in BTF"),
 )
