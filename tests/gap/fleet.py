@@ -80,10 +80,24 @@ class Street:
         """Boot the lab and bring it to its first state. Afterwards no stack answers what the packets ask."""
         self.lab, _ = power.up(self.folder, cluster)
         self._open.callback(power.down, self.folder)
+        for host in self.lab.wiring.hosts:
+            self._introduce(host)
         self.speak(self.content)
         self.apply(cluster)
         for name, door in flows.doors(cluster, self.lab).items():
             self._deafen(door.netns, name == "world")
+
+    def _introduce(self, host: str) -> None:
+        """Tell a host who its neighbours are: while it asked, packets would wait and then not be in order any more."""
+        wiring = self.lab.wiring
+        own = wiring.hosts[host]
+        known = dict.fromkeys((*own.gateways, *WORLD), wiring.world.mac)
+        for name, machine in wiring.hosts.items():
+            if name != host:
+                known |= {address.partition("/")[0]: machine.mac for address in machine.addresses}
+        for address, mac in known.items():
+            words = ["neighbour", "replace", address, "lladdr", mac, "nud", "permanent", "dev", own.device]
+            subprocess.run(["nsenter", f"--net=/proc/{self.lab.init(host)}/ns/net", "ip", *words], check=True)
 
     def _deafen(self, netns: str, is_world: bool) -> None:
         """Only for what the packets are: neighbours still talk, and the world's SSH still reaches the hosts."""

@@ -61,9 +61,8 @@ def _ways(flow: Flow) -> tuple[str, str]:
     if "" in homes:
         return ("into the world", "from the world") if homes[0] else ("from the world", "into the world")
     if homes[0] == homes[1]:
-        pair = sorted((flow.origin, flow.target))
-        names = f"on one host, {pair[0]} to {pair[1]}", f"on one host, {pair[1]} to {pair[0]}"
-        return names if pair[0] == flow.origin else (names[1], names[0])
+        ways = "on one host, one way", "on one host, the other way"
+        return ways if flow.origin < flow.target else (ways[1], ways[0])
     return f"across hosts, {homes[0]} to {homes[1]}", f"across hosts, {homes[1]} to {homes[0]}"
 
 

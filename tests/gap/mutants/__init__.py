@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from bpf import outline
 from bpf.objects import OBJECTS
 from inventory.archive import Archive, build, contents, sealed
 
@@ -91,7 +92,9 @@ def programs(folder: Path, edits: tuple[Edit, ...]) -> dict[str, bytes]:
         assert text.count(edit.before) == 1, f"{edit.file} does not say once: {edit.before}"
         path.write_text(text.replace(edit.before, edit.after))
     subprocess.run(["make", "-s", "-C", str(folder)], check=True)
-    return {f"bpf/{name}.bpf.o": (folder / f"{name}.bpf.o").read_bytes() for name in OBJECTS}
+    made = {name: (folder / f"{name}.bpf.o").read_bytes() for name in OBJECTS}
+    outlines = {f"bpf/{name}.outline": outline.write(outline.of(data)) for name, data in made.items()}
+    return {**{f"bpf/{name}.bpf.o": data for name, data in made.items()}, **outlines}
 
 
 def with_module(name: str) -> dict[str, bytes]:
