@@ -68,13 +68,11 @@ class Reading:
 def parsed(data: bytes) -> "dict[str, Any]":
     """What JSON stands for, by the scanner that `json` uses: importing that would cost more than all of this file."""
     try:
-        from _json import make_scanner
-
-        return make_scanner(Reading)(data.decode(), 0)[0]
+        scanner: Any = __import__("_json").make_scanner
+        found = scanner(Reading)(data.decode(), 0)[0]
     except ImportError:
-        import json
-
-        return json.loads(data.decode())
+        found = __import__("json").loads(data.decode())
+    return dict(found)
 
 
 def write(out: int, data: bytes) -> None:
@@ -106,7 +104,7 @@ class Archive:
         self.middle = self.start + head["early"]
         self.data = data
         self.checked = 0
-        self.bytecode = {}
+        self.bytecode: dict[str, Any] = {}
         self.check()
 
     def check(self) -> None:
@@ -273,8 +271,8 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints from here on is a log line, never part of the conversation
     write(out, asked["marker"].encode())
     if sys.version_info < OLDEST:
-        found, needed = ("{}.{}".format(*version) for version in (sys.version_info, OLDEST))
-        send(out, {"refused": f"python3 on the host is {found}; netctl needs {needed} or newer"})
+        here, needed = ("{}.{}".format(*version) for version in (sys.version_info, OLDEST))
+        send(out, {"refused": f"python3 on the host is {here}; netctl needs {needed} or newer"})
         return
     try:
         found, early = archive(asked, out)

@@ -23,7 +23,8 @@ class _Reading:
     parse_constant = {"-Infinity": float("-inf"), "Infinity": float("inf"), "NaN": float("nan")}.__getitem__
 
 
-_scan = make_scanner(_Reading)
+_reading: Any = _Reading  # the library's stubs know no such settings
+_scan = make_scanner(_reading)
 _SPACE = " \t\n\r"
 
 

@@ -42,6 +42,21 @@ def manifest(hosts: int) -> str:
 
 
 @contextmanager
+def example(name: str) -> Generator[Path]:
+    """The folder of a copy of an example, its lab booted and the manifest applied there."""
+    home = Path(mkdtemp(prefix="netctl-bench-"))
+    folder = home / "manifest"
+    try:
+        shutil.copytree(ROOT / "examples" / name, folder)
+        netctl("lab", "up", folder)
+        netctl("apply", folder, "--lab", "--yes")
+        yield folder
+    finally:
+        power.down(folder)
+        shutil.rmtree(home)
+
+
+@contextmanager
 def town(hosts: int) -> Generator[Path]:
     """The folder of such a manifest, its lab booted and the manifest applied there."""
     home = Path(mkdtemp(prefix="netctl-bench-"))

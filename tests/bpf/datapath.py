@@ -76,8 +76,12 @@ class Datapath:
         for name in objects.OBJECTS:
             loading = stack.enter_context(objects.Loading(objects.load(name), config, self.maps))
             self.programs.update(loading.programs())
-        self.ring = _Ring(stack, self.maps["listeners"])
-        self.tunnel = _Tunnel(stack)
+        self.ring = Ring(stack, self.maps["listeners"])
+        self.tunnel = Tunnel(stack)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start with nothing known."""
         self.flags = 0
         self._behind = -1
         self.reset({})
@@ -211,7 +215,7 @@ def build(also: tuple[str, ...] = ("tunnel",)) -> None:
         subprocess.run(["make", "-s", "-C", here, "-f", str(SOURCES / "Makefile"), f"{name}.bpf.o"], check=True)
 
 
-class _Ring:
+class Ring:
     """A listener that reads what is there and does not wait."""
 
     def __init__(self, stack: ExitStack, listeners: int) -> None:
@@ -239,7 +243,7 @@ class _Ring:
         return found
 
 
-class _Tunnel:
+class Tunnel:
     """The program that gives a packet its tunnel key and calls the one under test."""
 
     def __init__(self, stack: ExitStack) -> None:
