@@ -18,9 +18,8 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 BOOT = "state/host/boot.pyc"
-BEGIN = tuple(f"state/host/{name}.py" for name in ("agent", "linux", "notation", "observe", "records")) + (
-    "bpf/port.py",
-)
+_STEPS = ("agent", "linux", "notation", "observe", "records")
+BEGIN = (*(f"state/host/{name}.py" for name in _STEPS), "bpf/port.py")
 """What every look around imports; what these import, it imports too."""
 
 
@@ -86,7 +85,7 @@ def _code(name: str, source: bytes) -> Any:
 class _Lean(ast.NodeTransformer):
     """Leaves out docstrings, and annotations of functions: they are a fifth of the bytecode."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802  (the library's name)
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """A function."""
         node.returns = None
         extra = [item for item in (node.args.vararg, node.args.kwarg) if item is not None]
@@ -94,11 +93,11 @@ class _Lean(ast.NodeTransformer):
             argument.annotation = None
         return self._plain(node)
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """A class."""
         return self._plain(node)
 
-    def visit_Module(self, node: ast.Module) -> ast.AST:  # noqa: N802
+    def visit_Module(self, node: ast.Module) -> ast.AST:
         """A module."""
         return self._plain(node)
 
