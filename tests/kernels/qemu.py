@@ -40,9 +40,12 @@ def run(kernel: Kernel, command: Sequence[str], out: Path, folder: Path, timeout
 
 
 def _machine(kernel: Kernel, socket: Path, out: Path, line: str, memory: str = "3G") -> list[str]:
-    """QEMU's command: the first serial port is the console, the second one the job's output."""
+    """QEMU's command: the first serial port is the console, the second one the job's output.
+
+    One thread for both CPUs: with two, one may still meet the breakpoint of a jump that the other has patched by then.
+    """
     return [
-        "qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg,thread=multi",
+        "qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg,thread=single",
         "-cpu", "max", "-smp", "2", "-m", memory, "-object", f"memory-backend-memfd,id=memory,size={memory},share=on",
         "-numa", "node,memdev=memory", "-chardev", f"socket,id=files,path={socket}",
         "-device", f"vhost-user-fs-pci,chardev=files,tag={initrd.TAG},queue-size=1024",
