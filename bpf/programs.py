@@ -56,7 +56,7 @@ class Programs:
         if name not in objects.OBJECTS:
             return Program(ALTERED, {})
         item = objects.load(name)
-        if loaded.keys() != set(item.functions):
+        if set(loaded) != set(item.functions):
             return Program(INCOMPLETE, {})
         config: Mapping[str, int] = {}
         foreign: set[str] = set()

@@ -47,7 +47,7 @@ def _once(method: Any) -> Any:
     answers: dict[tuple[Any, ...], Any] = {}
 
     def ask(*arguments: Any) -> Any:
-        key = tuple(tuple(item) if isinstance(item, list) else item for item in arguments)
+        key: tuple[Any, ...] = tuple(tuple(cast(Any, x)) if isinstance(x, list) else x for x in arguments)
         if key not in answers:
             answers[key] = method(*arguments)
         return answers[key]

@@ -19,9 +19,18 @@ VALUES: list[Any] = [
 BROKEN = ["", "{", "[1,]", '"a', "01", "{'a': 1}", "[1] 2", "nul", '{"a" 1}', '"\n"']
 
 
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"sort_keys": True},
+    {"ensure_ascii": False},
+    {"separators": (",", ":")},
+    {"indent": 1},
+)
+
+
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_what_it_writes_and_reads_is_the_same(value: Any) -> None:
-    for options in ({}, {"sort_keys": True}, {"ensure_ascii": False}, {"separators": (",", ":")}, {"indent": 1}):
+    for options in OPTIONS:
         text = json.dumps(value, **options)
         assert notation.dumps(value, **options) == text
         assert notation.loads(text) == notation.loads(text.encode()) == value
