@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli import exits, progress
 from cli.interrupt import Interrupt
@@ -20,9 +21,11 @@ from state.cluster import Cluster
 from state.desired import desired
 from state.facts import Facts
 from state.kinds import KINDS
-from state.phases import Phase
 from state.plan import HostPlan, Observation, Plan, for_host, scope
 from state.problem import LockHeld, NetctlError, Problem, Stale, Unreachable
+
+if TYPE_CHECKING:
+    from state.phases import Phase  # a plan alone needs none
 
 Rows = Mapping[str, Row[Observation]]
 NOT_ASKED: Rows = {}

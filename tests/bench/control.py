@@ -10,10 +10,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from inventory.lab import entry, record
+from inventory.lab import cgroup, entry, record
+from inventory.lab.record import Lab
 from tests.bench import agents, job, stopwatch, towns
 from tests.bench.stopwatch import Taken
 from tests.bench.table import Line, head, note, show
@@ -22,14 +25,26 @@ ROOT = towns.ROOT
 PEERS = Path(__file__).parent / "peers"
 VENV = ROOT / ".venv-bench"
 PINNED = ("pyinfra==3.10.0", "ansible-core==2.19.14")
-ROUNDS = {10: (7, 3, 2), 30: (5, 3, 1), 100: (5, 2, 1)}
-"""Hosts: how often the floor and netctl, pyinfra, and Ansible run."""
+ROUNDS = {10: (5, 2), 30: (5, 1), 100: (3, 1)}
+"""Hosts: how often the floor and netctl run, and how often the others."""
+QUICK = ("floor", "netctl")
+SETTLE = 0.3
+"""Seconds in which the SSH servers of a run end."""
 
 SSH = "-o KexAlgorithms=curve25519-sha256 -C -o ControlMaster=auto -o ControlPersist=60s"
 """Ansible's own options for OpenSSH, and the key exchange that costs least."""
 
 FLOOR, PYINFRA, ANSIBLE, CPU = 1.5, 4.0, 9.0, 8.0
 START, MANY_ROUTES = 80.0, 200.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds: by the clock, of CPU on this side, and of CPU on the hosts."""
+
+    wall: float
+    cpu: float
+    hosts: float
 
 
 def install() -> None:
@@ -48,7 +63,7 @@ def run(sizes: tuple[int, ...]) -> None:
     install()
     for place, hosts in enumerate(sizes):
         with towns.town(hosts) as folder:
-            head(f"Control plane, {hosts} hosts: nothing to do (medians)")
+            head(f"Control plane: `plan` with nothing to do on {hosts} hosts (medians)")
             compare(folder, hosts)
             if place == 0:
                 cost(folder)
@@ -60,28 +75,29 @@ def compare(folder: Path, hosts: int) -> None:
     with tempfile.TemporaryDirectory(prefix="netctl-bench-") as scratch:
         target = Path(scratch) / "job.json"
         job.write(folder, found, target)
-        taken = _in_turns(_contestants(folder, hosts, target), hosts)
+        runs = _in_turns(_contestants(folder, hosts, target), record.find(folder), hosts)
     sizes = sorted(item.size for item in found.values())
-    counts = ", ".join(f"{name} {len(runs)}" for name, runs in taken.items())
-    note(f"{sizes[0]} to {sizes[-1]} things for peers to check on each host; runs: {counts}")
-    wall = {name: statistics.median(item.wall for item in runs) for name, runs in taken.items()}
-    cpu = {name: statistics.median(item.cpu for item in runs) for name, runs in taken.items()}
-    goal = hosts >= 30
-    show(Line("wall against the floor (paramiko pool, one script)", wall["netctl"], "s", "floor", wall["floor"], FLOOR))
-    for name, least in (("pyinfra", PYINFRA), ("ansible", ANSIBLE)):
-        show(Line(f"wall against {name}", wall["netctl"], "s", name, wall[name], at_least=least if goal else 1.0))
-    show(Line("client CPU against the floor", cpu["netctl"], "s", "floor", cpu["floor"]))
-    show(
-        Line(
-            "client CPU against pyinfra",
-            cpu["netctl"],
-            "s",
-            "pyinfra",
-            cpu["pyinfra"],
-            at_least=CPU if hosts == 100 else 1.0,
-        )
+    counts = ", ".join(f"{name} {len(taken)}" for name, taken in runs.items())
+    some = sum(job.SOME.values())
+    note(f"{sizes[-1]} things to check on each host, one by one {some} of them (sparing: all at once); runs: {counts}")
+    wall, cpu, both = (
+        {name: statistics.median(map(part, taken)) for name, taken in runs.items()}
+        for part in (lambda run: run.wall, lambda run: run.cpu, lambda run: run.cpu + run.hosts)
     )
-    show(Line("client CPU against ansible", cpu["netctl"], "s", "ansible", cpu["ansible"], at_least=1.0))
+    show(Line("wall", wall["netctl"], "s", "floor", wall["floor"], at_most=FLOOR))
+    for name, least in (
+        ("pyinfra", PYINFRA),
+        ("pyinfra, sparing", None),
+        ("ansible", ANSIBLE),
+        ("ansible, sparing", None),
+    ):
+        if name in wall:
+            show(Line("wall", wall["netctl"], "s", name, wall[name], at_least=least if hosts >= 30 else None))
+    show(Line("client CPU", cpu["netctl"], "s", "floor", cpu["floor"]))
+    for name, least in (("pyinfra", CPU), ("pyinfra, sparing", None), ("ansible", None), ("ansible, sparing", None)):
+        if name in cpu:
+            show(Line("client CPU", cpu["netctl"], "s", name, cpu[name], at_least=least if hosts == 100 else None))
+    show(Line("client and hosts' CPU together", both["netctl"], "s", "floor", both["floor"]))
 
 
 def _contestants(folder: Path, hosts: int, target: Path) -> Mapping[str, Callable[[], Taken]]:
@@ -100,29 +116,41 @@ def _contestants(folder: Path, hosts: int, target: Path) -> Mapping[str, Callabl
         "ANSIBLE_HOME": str(target.parent / "ansible"),
         "LC_ALL": "C.UTF-8",
     }
+    sparing = {**environment, "NETCTL_BENCH_SPARING": "1"}
     tools = VENV / "bin"
     pyinfra = [str(tools / "pyinfra"), "-y", str(PEERS / "pyinfra_inventory.py"), str(PEERS / "pyinfra_deploy.py")]
-    ansible = [str(tools / "ansible-playbook"), "-i", str(PEERS / "ansible_inventory.py"), str(PEERS / "playbook.yaml")]
+    ansible = [str(tools / "ansible-playbook"), "-i", str(PEERS / "ansible_inventory.py")]
+    loops, none = ([*ansible, str(PEERS / name)] for name in ("playbook.yaml", "sparing.yaml"))
     floor = [sys.executable, "-m", "tests.bench.peers.floor", str(target)]
     return {
         "floor": lambda: stopwatch.run(entry.outside(lab, floor), environment),
         "netctl": lambda: stopwatch.run(towns.command("plan", folder, "--lab", "--detailed-exitcode")),
         "pyinfra": lambda: stopwatch.run(entry.outside(lab, pyinfra), environment),
-        "ansible": lambda: stopwatch.run(entry.outside(lab, ansible), quiet),
+        "pyinfra, sparing": lambda: stopwatch.run(entry.outside(lab, pyinfra), sparing),
+        "ansible": lambda: stopwatch.run(entry.outside(lab, loops), quiet),
+        "ansible, sparing": lambda: stopwatch.run(entry.outside(lab, none), {**quiet, **sparing}),
     }
 
 
-def _in_turns(contestants: Mapping[str, Callable[[], Taken]], hosts: int) -> dict[str, list[Taken]]:
-    both, pyinfra, ansible = ROUNDS[hosts]
-    rounds = {"floor": both, "netctl": both, "pyinfra": pyinfra, "ansible": ansible}
-    taken: dict[str, list[Taken]] = {name: [] for name in contestants}
-    for name in ("floor", "netctl"):
+def _in_turns(contestants: Mapping[str, Callable[[], Taken]], lab: Lab, hosts: int) -> dict[str, list[Run]]:
+    often, seldom = ROUNDS[hosts]
+    taken: dict[str, list[Run]] = {name: [] for name in contestants}
+    for name in QUICK:
         contestants[name]()  # bytecode and pages are there from now on
-    for number in range(both):
+    for number in range(often):
         for name, once in contestants.items():
-            if number < rounds[name]:
-                taken[name].append(once())
+            if number < (often if name in QUICK else seldom):
+                before = _used(lab)
+                spent = once()
+                time.sleep(SETTLE)
+                taken[name].append(Run(spent.wall, spent.cpu, _used(lab) - before))
     return taken
+
+
+def _used(lab: Lab) -> float:
+    """Seconds of CPU that all of a lab has used so far."""
+    text = (cgroup.of_lab(lab.name) / "cpu.stat").read_text()
+    return int(text.split()[1]) / 1e6
 
 
 def cost(folder: Path, runs: int = 11) -> None:

@@ -1,7 +1,7 @@
 # type: ignore  (pyinfra is in an environment of its own)
 """pyinfra's part: a fact for each kind of thing, read at once by `ip -j`, and an operation for each thing.
 
-With NETCTL_BENCH_SPARING one operation for all things of a kind: less cannot be done, and nobody writes it like that.
+With NETCTL_BENCH_SPARING one operation for all things of a kind: nobody writes it like that, but it is much quicker.
 """
 
 import os

@@ -14,7 +14,7 @@ hosts = [
             "ssh_key": given["identity"],
             "ssh_strict_host_key_checking": "off",
             "ssh_known_hosts_file": "/dev/null",
-            "job": host["job"],
+            "job": host["job" if "NETCTL_BENCH_SPARING" in os.environ else "some"],
             "scripts": host["scripts"],
         },
     )
