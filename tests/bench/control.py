@@ -80,10 +80,9 @@ def compare(folder: Path, hosts: int) -> None:
     counts = ", ".join(f"{name} {len(taken)}" for name, taken in runs.items())
     some = sum(job.SOME.values())
     note(f"{sizes[-1]} things to check on each host, one by one {some} of them (sparing: all at once); runs: {counts}")
-    wall, cpu, both = (
-        {name: statistics.median(map(part, taken)) for name, taken in runs.items()}
-        for part in (lambda run: run.wall, lambda run: run.cpu, lambda run: run.cpu + run.hosts)
-    )
+    wall = {name: statistics.median(run.wall for run in taken) for name, taken in runs.items()}
+    cpu = {name: statistics.median(run.cpu for run in taken) for name, taken in runs.items()}
+    both = {name: statistics.median(run.cpu + run.hosts for run in taken) for name, taken in runs.items()}
     show(Line("wall", wall["netctl"], "s", "floor", wall["floor"], at_most=FLOOR))
     for name, least in (
         ("pyinfra", PYINFRA),
