@@ -33,9 +33,10 @@ class Wanted(Generic[V]):
 
     def text(self) -> str:
         """The value as canonical text, made once: what all hosts want alike is one object."""
-        kept: Optional[str] = self.__dict__.get("_text")
+        kept: Optional[str] = getattr(self, "_text", None)
         if kept is None:
-            kept = self.__dict__["_text"] = wire.text(self.value)
+            kept = wire.text(self.value)
+            object.__setattr__(self, "_text", kept)
         return kept
 
 

@@ -14,8 +14,9 @@ import enum
 import ipaddress
 import json
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, Callable, TypeVar, Union
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def text(value: object) -> str:
     """A value as text, in the order of its fields: equal values of one type have equal texts, on every machine."""
     kind: Any = type(value)
     names = _plain_fields(kind)
-    return _encode(dump(value) if names is None else [value.__dict__[name] for name in names])
+    return _encode(dump(value) if names is None else _reader(names)(value))
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
@@ -84,9 +85,22 @@ def _dumper(kind: type[Any]) -> Callable[[Any], Any]:
 
 def _record_dumper(kind: type) -> Callable[[Any], Any]:
     names = tuple(field.name for field in dataclasses.fields(kind))
+    read = _reader(names)
     if _plain_fields(kind) is not None:
-        return lambda value: {name: value.__dict__[name] for name in names}
-    return lambda value: {name: dump(value.__dict__[name]) for name in names}
+        return lambda value: dict(zip(names, read(value)))
+    return lambda value: dict(zip(names, map(dump, read(value))))
+
+
+@cache
+def _reader(names: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:
+    """What reads these fields of a value.
+
+    Never by its `__dict__`: Python 3.11 makes that when it is first asked for, and where two threads ask for one
+    object's while the garbage collector lets them take turns, both get the same memory, and both free it.
+    """
+    if len(names) < 2:
+        return lambda value: [getattr(value, name) for name in names]
+    return attrgetter(*names)
 
 
 def _as_it_is(value: Any) -> Any:
