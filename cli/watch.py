@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cli import exits
+from inventory.requests import clock_ahead
 from state import wire
 from state.kernel_bpf import Event
 from state.problem import HostError, NetctlError, Problem
@@ -121,16 +122,17 @@ class Watch:
             self._fleet.close()
 
     def _follow(self, host: str) -> None:
-        """One host's part, in a thread of its own. The host's clock is set right by its agent's greeting."""
+        """One host's part, in a thread of its own. How its clock goes is found out once, at the beginning."""
         spoke = False
         try:
             session = self._fleet.session(host)
+            ahead = clock_ahead(session.call)
             for message in session.stream("events", {"types": self._types}):
                 if message.get("listening"):
                     spoke = True
                     self._ready.put(host)
                     continue
-                base = message["clock"] - session.hello.offset
+                base = message["clock"] - ahead
                 for item in message["events"]:
                     event = wire.load(Event, item)
                     self._queue.put(Sighting(host, base + event.time / 1e9, event))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from state.plan import Observation, observation
 Kinds = Sequence[Kind[Any]]
 Expected = Mapping[str, Mapping[str, Wanted[Any]]]
 """Bulk kinds by name: what their values should be."""
+_CLOCK_READINGS = 5
 
 
 def observe(
@@ -68,6 +70,22 @@ def apply(
     }
     reply = session.call("apply", body, deadline)
     return _merged(kinds, reply, expected, reply.get("same", ()))
+
+
+def clock_ahead(ask: Callable[[str], Mapping[str, Any]], now: Callable[[], float] = time.time) -> float:
+    """How far the host's clock is ahead of ours, in seconds; `ask` asks the agent one verb.
+
+    Asked several times, the quickest answer tells best (F. Cristian, Probabilistic clock synchronization, 1989). Two
+    clocks that agree as far as one can tell are taken to agree: hosts that keep time do so better than this measures.
+    """
+    found: list[tuple[float, float]] = []
+    for _ in range(_CLOCK_READINGS):
+        before = now()
+        theirs = float(ask("clock")["clock"])
+        after = now()
+        found.append((after - before, theirs - (before + after) / 2))
+    took, ahead = min(found)
+    return 0.0 if abs(ahead) <= took / 2 else ahead
 
 
 def who() -> str:

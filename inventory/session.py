@@ -28,7 +28,7 @@ _FOREVER = 1e12
 
 @dataclass(frozen=True)
 class Hello:
-    """How the agent introduces itself. `offset` is its clock minus ours, in seconds, as far as one can tell."""
+    """How the agent introduces itself."""
 
     protocol: int
     digest: str
@@ -36,8 +36,6 @@ class Hello:
     kernel: str
     boot_id: str
     uid: int
-    clock: float
-    offset: float = 0.0
 
 
 class Session:
@@ -140,7 +138,7 @@ class Session:
             frame = self._frame(channel, deadline, "its start")
         if "refused" in frame:
             raise HostError(Problem(frame["refused"], address=self._address))
-        hello = Hello(**frame, offset=frame["clock"] - time.time())
+        hello = Hello(**frame)
         for what, theirs, ours in (
             ("protocol", hello.protocol, PROTOCOL),
             ("digest", hello.digest, self._archive.digest),

@@ -2,16 +2,16 @@
 
 Request: `types`, which of drop, verdict and trace are wanted. The stream: a first event `{"listening": true}`, then
 batches `{"events": [...], "clock": ...}` of `state.kernel_bpf.Event`; `clock` is this host's wall clock minus its time
-since boot, in seconds, so that `time` can be placed.
+since boot when the stream began, in seconds, so that `time` can be placed: always in the order in which things were.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from state import wire
+from state.host.clock import boot_time
 from state.kernel import Kernel
 from state.problem import HostError, Problem
 
@@ -30,20 +30,16 @@ def stream(kernel: Kernel, types: frozenset[str]) -> Iterator[Optional[Mapping[s
     if "trace" in types:
         kernel.bpf.trace(True)
     try:
+        booted = boot_time()
         yield {"listening": True}
-        yield _batch(first, types)
+        yield _batch(first, types, booted)
         for events in listening:
-            yield _batch(events, types)
+            yield _batch(events, types, booted)
     finally:
         if "trace" in types:
             kernel.bpf.trace(False)
 
 
-def _batch(events: Any, types: frozenset[str]) -> Optional[Mapping[str, Any]]:
+def _batch(events: Any, types: frozenset[str], booted: float) -> Optional[Mapping[str, Any]]:
     wanted = [wire.dump(event) for event in events if event.type in types]
-    return {"events": wanted, "clock": boot_time()} if wanted else None
-
-
-def boot_time() -> float:
-    """When this host booted by its own wall clock: adds to an event's time to make a time of day. In seconds."""
-    return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    return {"events": wanted, "clock": booted} if wanted else None

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from cli.explain import Explainer
 from cli.render import sightings
 from cli.watch import Sighting, Watch
+from inventory.requests import clock_ahead
 from schemas import load_cluster
 from state import wire
 from state.cluster import Cluster
@@ -61,14 +62,19 @@ class Session:
     """A host that tells what it was given, then waits to be closed, or fails."""
 
     def __init__(
-        self, batches: list[Mapping[str, Any]], offset: float = 0.0, fails: bool = False, begins: bool = False
+        self, batches: list[Mapping[str, Any]], ahead: float = 0.0, fails: bool = False, begins: bool = False
     ) -> None:
-        self.hello = SimpleNamespace(offset=offset)
+        self._ahead = ahead
         self.error = HostError(Problem("no BPF here"))
         self._begins = begins
         self._batches = batches
         self._fails = fails
         self.closed = threading.Event()
+
+    def call(self, verb: str) -> Mapping[str, Any]:
+        """What the agent's verb `clock` answers."""
+        assert verb == "clock"
+        return {"clock": time.time() + self._ahead}
 
     def stream(self, verb: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """What the agent's verb `events` answers."""
@@ -104,7 +110,7 @@ def test_events_come_in_the_order_of_time_whatever_the_clocks_say(shop: Cluster)
     one, other = (
         event(shop, "shop/cache-1", "shop/db-1", time=number * 10**9, source_port=number) for number in (1, 2)
     )
-    ahead = Session([{"events": [wire.dump(one)], "clock": now + 3600}], offset=3600)
+    ahead = Session([{"events": [wire.dump(one)], "clock": now + 3600}], ahead=3600)
     right = Session([{"events": [wire.dump(other)], "clock": now}])
     watch = Watch(Hosts({"alpha": ahead, "beta": right}), ["alpha", "beta"], ["drop"])
     watch.start()
@@ -186,3 +192,21 @@ def test_json_has_the_same_and_the_lines_as_a_list(shop: Cluster) -> None:
     assert found["drop_reason"] == "denied by default"
     assert "policies/data.yaml:7" in found["rules"]
     assert found["time"] == 12.5
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([10.5], 0.0),
+        ([10.1], 0.0),
+        ([10.9], 0.0),
+        ([18.0], 7.5),
+        ([3.0], -7.5),
+        ([18.0, 118.0], 7.5),
+    ],
+)
+def test_a_clock_is_set_right_only_where_it_is_wrong_for_certain(answers: list[float], expected: float) -> None:
+    """Asked at 10 o'clock, answered at 11: what the host said in between was right, or certainly not."""
+    ours = cycle([10.0, 11.0, 10.0, 111.0][: 2 * len(answers)])
+    theirs = cycle(answers)
+    assert clock_ahead(lambda verb: {"clock": next(theirs)}, lambda: next(ours)) == expected
