@@ -19,7 +19,8 @@ from bpf.layout import LAYOUT
 from bpf.libbpf import BpfError, call
 
 OWNER = "netctl"
-_FOLDERS = ("programs", "links", "qdiscs")
+_BESIDE = "beside"
+_FOLDERS = ("programs", "links", "qdiscs", _BESIDE)
 ENOENT = 2
 
 
@@ -71,11 +72,16 @@ class Pins:
             raise
 
     def put(self, fd: int, path: str) -> None:
-        """Pin something at `path`, in place of what is pinned there."""
+        """Pin something at `path`, in place of what is pinned there: whoever is killed meanwhile leaves one of both."""
         self.prepare()
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        _unlink(path)
-        call(f"pin {path}", "bpf_obj_pin", fd, path.encode())
+        if not os.path.exists(path):
+            call(f"pin {path}", "bpf_obj_pin", fd, path.encode())
+            return
+        beside = f"{self.base}/{_BESIDE}"
+        _unlink(beside)
+        call(f"pin {beside}", "bpf_obj_pin", fd, beside.encode())
+        os.rename(beside, path)
 
     def mark(self, folder: str) -> None:
         """Make an empty folder that says something by its being there."""
@@ -88,6 +94,7 @@ class Pins:
 
     def drop(self, path: str) -> None:
         """Remove a pin, or a folder of pins, and the folders above that are empty now; the mount with the last one."""
+        _unlink(f"{self.base}/{_BESIDE}")
         if os.path.isdir(path):
             for name in children(path):
                 _unlink(f"{path}/{name}")

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Optional, Union
 
 from state.facts import Device, Facts, Features, Scope
-from state.host import nftables, surroundings
+from state.host import login, nftables, surroundings
 from state.kernel import Address, Kernel, Link
 from state.kinds.marked import within
 from state.naming import PROTOCOL, is_mark
@@ -83,8 +83,9 @@ def find_uplink(kernel: Kernel, scope: Scope, links: Sequence[Link], addresses: 
     usable = {link.name: link for link in links if link.type != "loopback" and link.name != "lo"}
     found = [item for item in addresses if item.device in usable and not item.address.startswith("fe80:")]
     holders = {item.address: item.device for item in reversed(found)}
-    given = [str(address) for address in (scope.underlay_ipv4, scope.underlay_ipv6) if address is not None]
-    device = scope.uplink or next((holders[address] for address in [*given, _reached_at()] if address in holders), "")
+    told = [str(address) for address in (scope.underlay_ipv4, scope.underlay_ipv6) if address is not None]
+    likely = [*told, login.connection()[2]]
+    device = scope.uplink or next((holders[address] for address in likely if address in holders), "")
     device = device or _default_device(kernel, usable) or next((item.device for item in found), "")
     if device not in usable:
         return Uplink(device if scope.uplink else "")
@@ -97,23 +98,12 @@ def find_uplink(kernel: Kernel, scope: Scope, links: Sequence[Link], addresses: 
     )
 
 
-def _reached_at() -> str:
-    """The address of this host that the SSH connection came to."""
-    return _connection()[2]
-
-
-def _connection() -> tuple[str, ...]:
-    """The ends of the SSH connection: the client's address and port, this host's; empty without one."""
-    words = tuple(os.environ.get("SSH_CONNECTION", "").split())
-    return words if len(words) == 4 else ("",) * 4
-
-
 def cut_off(kernel: Kernel, scope: Scope) -> Iterator[str]:
     """Who sits in the ranges of endpoints and is none would be taken for a forger by the uplink: the user first of all.
 
     An endpoint of the cluster may well be where the user sits: netctl has a route to it then.
     """
-    client = _connection()[0].partition("%")[0]
+    client = login.connection()[0].partition("%")[0]
     ranges = [item for item in scope.ranges if client and within(client, (item,))]
     routes = kernel.net.routes("", ranges) if ranges else []
     if ranges and not any(route.protocol == PROTOCOL and within(client, (route.destination,)) for route in routes):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
 
 import pytest
 
 from bpf import libbpf, outline
 from bpf.objects import Loading, Object
+from bpf.pins import Pins
 from state.kernel_bpf import Program, program_digest
 from state.policy.compiler import Compiled
 from state.policy.verdicts import Entry, Outcome, Policy
@@ -68,6 +70,25 @@ def test_destroying_leaves_no_pin_of_what_was_harmed_before(town: Town, harm: st
         town.run(harm)
     elif town.bpf.tcx():
         intruder.detach(town.root / "netctl/links/nc-0005-egress")
+    town.destroy()
+    assert list(town.root.iterdir()) == []
+
+
+def test_whoever_is_killed_replacing_a_pin_leaves_the_old_one(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the two steps: what is pinned beside harms nobody, and goes with the rest."""
+    town.apply()
+    link = town.root / "netctl/links/nc-0005-egress"
+    pins = Pins(str(town.root))
+
+    def killed(*paths: str) -> None:
+        raise InterruptedError(*paths)
+
+    with intruder.program("other") as fd, monkeypatch.context() as patched:
+        patched.setattr(os, "rename", killed)
+        with pytest.raises(InterruptedError):
+            pins.put(fd, str(link))
+    assert (town.root / "netctl/beside").exists()
+    assert town.plan() == []
     town.destroy()
     assert list(town.root.iterdir()) == []
 
