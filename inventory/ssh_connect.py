@@ -20,6 +20,8 @@ from state.problem import Problem, Unreachable
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what fails is told once, by netctl
 
 _KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
+REACH = 10.0
+"""Seconds in which a server's machine must answer at all."""
 KEEPALIVE = 10
 """Seconds after which a silent host is asked whether it is there."""
 SILENCE = 30.0
@@ -99,7 +101,7 @@ class Connections:
                 pause = random.uniform(0.1, 0.3) * 2**attempt
                 if attempt == _ATTEMPTS or isinstance(error, TimeoutError) or time.monotonic() + pause > deadline:
                     summary = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-                    raise Unreachable(Problem(summary, where_is(hop), f"host {hop.name}")) from error
+                    raise _unreachable(summary, hop, target) from error
                 time.sleep(pause)
         raise AssertionError
 
@@ -118,17 +120,14 @@ class Connections:
     def _socket(hop: Hop, target: Target | None, deadline: float) -> socket.socket | paramiko.ProxyCommand:
         if hop.proxy:
             return paramiko.ProxyCommand(hop.proxy)
-        left = left_until(deadline)
+        left = min(left_until(deadline), REACH)
         try:
             if target is not None and target.connect is not None:
                 return PromptSocket.of(target.connect(left))
             return PromptSocket.of(socket.create_connection((hop.address, hop.port), left))
-        except TimeoutError:
-            raise
         except OSError as error:
-            raise Unreachable(
-                Problem(f"cannot connect: {error.strerror or error}", where_is(hop), f"host {hop.name}")
-            ) from error
+            summary = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+            raise _unreachable(f"cannot connect: {summary}", hop, target) from error
 
     def _log_in(
         self,
@@ -260,6 +259,14 @@ def hang_up(transport: paramiko.Transport) -> None:
     with contextlib.suppress(OSError, AttributeError):
         transport.sock.shutdown(socket.SHUT_RDWR)
     transport.close()
+
+
+def _unreachable(summary: str, hop: Hop, target: Target | None) -> Unreachable:
+    remedy = target.remedy if target is not None else ""
+    named = [f"-p {hop.port}"] if hop.port != 22 else []
+    login = " ".join(["ssh", *named, f"{hop.user}@{hop.address}"])
+    remedy = remedy or f"Is it up, and its SSH server to be reached from here? Try: {login}"
+    return Unreachable(Problem(summary, f"{where_is(hop)}. {remedy}", f"host {hop.name}"))
 
 
 def where_is(hop: Hop) -> str:

@@ -44,6 +44,7 @@ def reach(folder: str | os.PathLike[str]) -> Mapping[str, Target]:
             lab.host_keys[name],
             lab.identity,
             _connector(lab, machine.ssh_address, machine.ssh_port),
+            f"Is it on? Boot it: netctl lab power {lab.folder} {name} on",
         )
         for name, machine in lab.wiring.hosts.items()
     }

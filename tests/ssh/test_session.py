@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -168,8 +169,13 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up(login_key: Path, age
 
 def test_a_port_where_nobody_listens_is_unreachable(login_key: Path, agent: Archive) -> None:
     target = Target("alpha", "127.0.0.1", free_port(), "root", "", login_key)
-    with pytest.raises(Unreachable, match="cannot connect: Connection refused"):
+    with pytest.raises(Unreachable, match="cannot connect: Connection refused") as failed:
         Session(SshTransport(Connections(), target), content=agent).call("echo")
+    assert failed.value.problems[0].detail.endswith(f"Try: ssh -p {target.port} root@127.0.0.1")
+    knowing = replace(target, remedy="Kick it.")
+    with pytest.raises(Unreachable) as failed:
+        Session(SshTransport(Connections(), knowing), content=agent).call("echo")
+    assert failed.value.problems[0].detail == f"root@127.0.0.1 port {target.port}. Kick it."
 
 
 def test_a_name_that_does_not_exist_is_unreachable(login_key: Path, agent: Archive) -> None:
