@@ -77,7 +77,7 @@ def mac_of(ipv4: Optional[ipaddress.IPv4Address], ipv6: Optional[ipaddress.IPv6A
 
 def colons(packed: bytes) -> str:
     """Six bytes as `0a:6e:...`."""
-    return ":".join(f"{byte:02x}" for byte in packed)
+    return packed.hex(":")
 
 
 def is_mark(name: str) -> bool:

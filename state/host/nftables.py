@@ -11,8 +11,9 @@ import json
 import os
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Optional
 
+from state.host.kept import Kept
 from state.host.netlink import NLM_F_REQUEST, NLMSG_ERROR, attributes, inside
 from state.naming import RUN_FOLDER, TABLE
 from state.problem import HostError
@@ -27,14 +28,14 @@ class LinuxNft:
 
     def __init__(self, home: str = "", folder: str = RUN_FOLDER) -> None:
         self._home = home
-        self._answer = Answer(folder)
+        self._answer = Kept("nftables", folder)
 
     def read(self) -> Optional[list[dict[str, object]]]:
         """The table's objects, or None where there is no such table or no nft."""
         with inside(self._home):
             state = generation()
         kept = self._answer.recall(state)
-        if kept is None:
+        if kept is None or "objects" not in kept:
             kept = {"objects": self._list()}
             with inside(self._home):
                 if state and generation() == state:
@@ -82,41 +83,6 @@ class LinuxNft:
 
 _COMMANDS = tuple(f"{folder}/nft" for folder in ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin"))
 _NO_COMMAND = 127
-
-
-class Answer:
-    """The last answer of nft, in a file in netctl's own folder; without that folder nothing is kept."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-
-    def recall(self, state: str) -> Optional[dict[str, Any]]:
-        """What was kept of this state."""
-        try:
-            with open(self._open(os.O_RDONLY)) as file:
-                kept: dict[str, Any] = json.load(file)
-        except (OSError, ValueError):
-            return None
-        return kept if state and kept.get("state") == state else None
-
-    def keep(self, state: str, answer: Mapping[str, Any]) -> None:
-        """Keep what was found in this state."""
-        try:
-            with open(self._open(os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w") as file:
-                file.write(json.dumps({"state": state, **answer}))
-        except OSError:
-            return
-
-    def _open(self, flags: int) -> int:
-        """The file, if the folder is this user's alone."""
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            status = os.fstat(folder)
-            if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-                raise PermissionError(self._folder)
-            return os.open("nftables.json", flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-        finally:
-            os.close(folder)
 
 
 def in_kernel() -> bool:

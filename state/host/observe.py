@@ -8,6 +8,7 @@ only what is foreign is in `observed`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from state.change import Found
 from state.facts import Facts, Scope
 from state.host import facts
 from state.host.glance import glance
+from state.host.kept import Kept
+from state.host.meaning import Meaning
 from state.kernel import Kernel
 from state.kinds import KINDS
 from state.kinds.kind import Kind
@@ -29,8 +32,22 @@ def answer(kernel: Kernel, body: Mapping[str, Any]) -> dict[str, Any]:
     scope, kernel = wire.load(Scope, body["scope"]), glance(kernel)
     known = facts.gather(kernel, scope)
     kinds = [kind for kind in KINDS if kind.name in body.get("only", (kind.name,))]
-    found = observe(kernel, scope, known, kinds)
-    return report(known, found, body.get("digests", {}), kinds, body.get("hold", False))
+    digests, hold = body.get("digests", {}), body.get("hold", False)
+    if known.missing or not hold:
+        return report(known, observe(kernel, scope, known, kinds), digests, kinds, hold)
+    meaning = Meaning(kernel, _code(), Kept("meaning"))
+    remembered = meaning.recall()
+    kinds = [kind for kind in kinds if kind.name not in remembered]
+    reply = report(known, observe(kernel, scope, known, kinds), digests, kinds, hold)
+    if not remembered:
+        meaning.keep(reply["held"])
+    return {**reply, "held": {**reply["held"], **remembered}}
+
+
+def _code() -> str:
+    """The digests of the archive that all modules come from; empty where they do not come from one."""
+    own = sys.modules[__name__].__spec__
+    return " ".join(getattr(own.loader, "digests", ())) if own is not None else ""
 
 
 def observe(kernel: Kernel, scope: Scope, known: Facts, kinds: Sequence[Kind[Any]] = KINDS) -> Observed:

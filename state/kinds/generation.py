@@ -13,9 +13,6 @@ from state.change import Change
 from state.kernel import Kernel
 from state.kernel_bpf import Generation
 from state.kinds.kind import Kind
-from state.kinds.packed import pack, unpack
-from state.policy.decode import decode
-from state.policy.encode import encode
 from state.policy.tables import Logical
 
 V = TypeVar("V")
@@ -35,6 +32,9 @@ class InGeneration(Kind[V]):
         wanted = changed(logical(kernel), changes)
         if wanted == NOTHING and kernel.bpf.generation().epoch == 0:
             return
+        from state.kinds.packed import pack
+        from state.policy.encode import encode
+
         kernel.bpf.switch(pack(encode(wanted)))
 
 
@@ -44,6 +44,9 @@ def logical(kernel: Kernel) -> Logical:
     if generation.epoch == 0:
         return NOTHING
     if not (_last and _last[0][0] == generation):
+        from state.kinds.packed import unpack  # mostly not needed: see `state.host.meaning`
+        from state.policy.decode import decode
+
         _last[:] = [(generation, decode(unpack(generation.tables)))]
     return _last[0][1]
 

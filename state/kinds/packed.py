@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from _socket import AF_INET, AF_INET6, inet_ntop
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Union
@@ -14,6 +15,7 @@ from state.policy.rules import PROTOCOLS
 from state.policy.tables import PAGES, BlockRow, Encoded, PeerRow, PolicyRow
 
 _MAPPED = bytes(10) + b"\xff\xff"
+_COMPATIBLE = bytes(12)
 _NOBODY = bytes(16)
 
 
@@ -92,8 +94,11 @@ def octets(text: str) -> bytes:
 
 def text_of(packed: bytes) -> str:
     """The address that 16 octets stand for."""
-    address = IPv6Address(packed)
-    return str(address.ipv4_mapped or address)
+    if packed.startswith(_MAPPED):
+        return inet_ntop(AF_INET, packed[12:])
+    if packed.startswith(_COMPATIBLE):  # which C writes with dots, and Python does not
+        return str(IPv6Address(packed))
+    return inet_ntop(AF_INET6, packed)
 
 
 def _block_key(text: str) -> bytes:

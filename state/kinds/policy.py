@@ -14,7 +14,6 @@ from state.kinds import generation
 from state.kinds.generation import InGeneration, changed, subject
 from state.kinds.peer import Peers
 from state.kinds.tunnel import Tunnels
-from state.policy.encode import encode
 from state.policy.tables import Block, Logical, policy_address
 from state.policy.verdicts import Policy
 from state.problem import Problem
@@ -69,6 +68,8 @@ def capacity(cluster: Cluster, host: str, facts: Facts) -> tuple[Problem, ...]:
         "policies": len(set(compiled.policies.values())),
     }
     if _at_most(compiled) > min(CAPACITY["verdicts"], CAPACITY["pages"]):
+        from state.policy.encode import encode
+
         tunnels = {address: wanted.value for address, wanted in Tunnels().desired(cluster, host, facts).items()}
         blocks = {text: Block(endpoints) for text, endpoints in compiled.blocks.items()}
         policies = {policy_address(*key): policy for key, policy in compiled.policies.items()}
