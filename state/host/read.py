@@ -16,7 +16,7 @@ ADDRESS = struct.Struct("=BBBBI")
 ROUTE = struct.Struct("=BBBBBBBBI")
 NEIGHBOUR = struct.Struct("=BxxxiHBB")
 
-GETLINK, GETADDR, GETROUTE, GETNEIGH, GETRULE, GETQDISC, GETNSID = 18, 22, 26, 30, 34, 38, 90
+GETLINK, GETADDR, GETROUTE, GETNEIGH, GETRULE, GETNSID = 18, 22, 26, 30, 34, 90
 
 TYPES = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable"}
 TYPES.update({8: "prohibit", 9: "throw", 10: "nat"})

@@ -12,8 +12,6 @@ from ipaddress import ip_network
 from itertools import groupby
 from typing import Optional
 
-from state.cluster import Cluster
-from state.policy.compiler import DIRECTIONS, Compiled, compile_policies
 from state.policy.grants import Prefix, prefix, shorter
 from state.policy.rules import DEFAULT_DENY, LAST, NOT_ISOLATED, PROTOCOLS
 from state.policy.segments import order
@@ -227,30 +225,3 @@ def _differing(told: Cuts, base: Cuts) -> Cuts:
         elif not allowed and common is not None and common[0] is Outcome.ALLOW:
             found.append((first, last, None))
     return _joined(found)
-
-
-def known(cluster: Cluster, blocks: Mapping[str, bool]) -> Known:
-    """What a cluster's generation knows on a host with these blocks. Retired identities are not in use any more."""
-    return Known(frozenset(endpoint.identity for endpoint in cluster.endpoints.values()), blocks)
-
-
-def tightened(old: Cluster, new: Cluster, host: str) -> Compiled:
-    """What `host` enforces while the fleet moves from `old` to `new`: for every subject of either, what both allow."""
-    first, second = compile_policies(old, host), compile_policies(new, host)
-    before, after = known(old, first.blocks), known(new, second.blocks)
-    subjects = [{endpoint.identity for endpoint in cluster.endpoints_on(host)} for cluster in (old, new)]
-    blocks = {**first.blocks, **second.blocks}
-    policies: dict[tuple[str, int], Policy] = {}
-    for identity in sorted(subjects[0] | subjects[1]):
-        for direction in DIRECTIONS:
-            key = direction, identity
-            sides = [(first.policies.get(key), before), (second.policies.get(key), after)]
-            if identity not in subjects[0]:
-                sides[0] = sides[1]  # a subject that only one of them has is judged by that one
-            elif identity not in subjects[1]:
-                sides[1] = sides[0]
-            (left, knows_left), (right, knows_right) = sides
-            made = tighten(left, right, knows_left, knows_right, blocks)
-            if made is not None:
-                policies[key] = made
-    return Compiled(policies, blocks, {**first.sources, **second.sources})

@@ -11,11 +11,11 @@ from state.policy.compiler import compile_policies
 from state.policy.decode import decode
 from state.policy.encode import encode
 from state.policy.rules import NOT_ISOLATED
-from state.policy.transition import OPEN, tighten, tightened
+from state.policy.transition import OPEN, tighten
 from state.policy.verdicts import Entry, Outcome, Policy
 from tests.policy import generate
 from tests.policy.clusters import Pod, cluster
-from tests.policy.hosts import document, logical
+from tests.policy.hosts import document, logical, tightened
 from tests.policy.lookup import look_up
 
 
