@@ -200,10 +200,17 @@ class LinuxBpf:
         from bpf import events
 
         with self._required(events.LISTENERS) as pinned:
-            yield from events.listen(pinned[events.LISTENERS], self._home)
+            try:
+                yield from events.listen(pinned[events.LISTENERS], self._home)
+            finally:
+                if not maps.read(pinned[events.LISTENERS]):
+                    self._trace(False)
 
-    def trace(self, on: bool) -> None:
-        """Whether listeners are told of every packet that passes, too."""
+    def trace(self) -> None:
+        """Tell listeners of every packet that passes, too, until nobody listens any more."""
+        self._trace(True)
+
+    def _trace(self, on: bool) -> None:
         self.update("tracing", {bytes(4): struct.pack("<I", int(on))})
 
     def counters(self) -> tuple[Count, ...]:

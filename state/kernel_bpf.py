@@ -217,8 +217,8 @@ class Bpf(Protocol):
         """What was counted, summed over CPUs, without zeros."""
         ...
 
-    def trace(self, on: bool) -> None:
-        """Whether listeners are told of every packet that passes, too."""
+    def trace(self) -> None:
+        """Tell listeners of every packet that passes, too, until nobody listens any more."""
         ...
 
     def ticks(self) -> int:

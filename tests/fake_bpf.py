@@ -130,7 +130,7 @@ class FakeBpf:
         while True:
             yield ()
 
-    def trace(self, on: bool) -> None:
+    def trace(self) -> None:
         self._need("tracing")
 
     def ticks(self) -> int:

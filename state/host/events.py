@@ -28,16 +28,12 @@ def stream(kernel: Kernel, types: frozenset[str]) -> Iterator[Optional[Mapping[s
     listening = kernel.bpf.listen()
     first = next(listening)
     if "trace" in types:
-        kernel.bpf.trace(True)
-    try:
-        booted = boot_time()
-        yield {"listening": True}
-        yield _batch(first, types, booted)
-        for events in listening:
-            yield _batch(events, types, booted)
-    finally:
-        if "trace" in types:
-            kernel.bpf.trace(False)
+        kernel.bpf.trace()
+    booted = boot_time()
+    yield {"listening": True}
+    yield _batch(first, types, booted)
+    for events in listening:
+        yield _batch(events, types, booted)
 
 
 def _batch(events: Any, types: frozenset[str], booted: float) -> Optional[Mapping[str, Any]]:

@@ -58,6 +58,18 @@ def test_listening_takes_a_slot_and_gives_it_back(town: Town) -> None:
     assert town.plan() == []
 
 
+def test_every_packet_is_told_of_until_the_last_listener_goes(town: Town) -> None:
+    town.apply()
+    first, second = town.bpf.listen(), town.bpf.listen()
+    next(first)
+    next(second)
+    town.bpf.trace()
+    first.close()  # type: ignore[attr-defined]
+    assert town.bpf.entries("tracing"), "the second may have asked for it, too"
+    second.close()  # type: ignore[attr-defined]
+    assert not town.bpf.entries("tracing")
+
+
 def test_a_fifth_listener_is_refused_in_words(town: Town) -> None:
     town.apply()
     four = [town.bpf.listen() for _ in range(MAPS["listeners"].max_entries)]
