@@ -77,7 +77,6 @@ def test_destroying_leaves_no_pin_of_what_was_harmed_before(town: Town, harm: st
 def test_whoever_is_killed_replacing_a_pin_leaves_the_old_one(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between the two steps: what is pinned beside harms nobody, and goes with the rest."""
     town.apply()
-    link = town.root / "netctl/links/nc-0005-egress"
     pins = Pins(str(town.root))
 
     def killed(*paths: str) -> None:
@@ -86,7 +85,7 @@ def test_whoever_is_killed_replacing_a_pin_leaves_the_old_one(town: Town, monkey
     with intruder.program("other") as fd, monkeypatch.context() as patched:
         patched.setattr(os, "rename", killed)
         with pytest.raises(InterruptedError):
-            pins.put(fd, str(link))
+            pins.put(fd, pins.map("counters"))
     assert (town.root / "netctl/beside").exists()
     assert town.plan() == []
     town.destroy()
