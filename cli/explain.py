@@ -48,6 +48,8 @@ class Explainer:
     def why(self, event: Event, host: str) -> Why:
         """Why the datapath of `host` decided as it did."""
         passed = event.type != "drop"
+        if event.type == "trace":
+            return Why(event.reason)
         if not passed and event.reason not in POLICY:
             return Why(event.reason)
         if event.rule in self._places:

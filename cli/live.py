@@ -8,7 +8,7 @@ expected denial is proven by the program that denied, not by silence; silence is
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,8 @@ ROUNDS = 3
 WITHIN = 2.0
 DEADLINE = 30.0
 
+Index = tuple[int, int]
+
 World = Callable[[Probe], str]
 """Sends from the outside; the answer is empty, or why it could not be sent."""
 
@@ -44,13 +46,17 @@ class Tried:
 
 @dataclass(frozen=True)
 class Trial:
-    """One assertion under way. `origin` and `target` are the hosts whose datapath decides (empty: none does)."""
+    """One assertion under way in one family. `origin` and `target` are the hosts whose datapath decides, if any.
 
-    index: int
+    `index` is the assertion's place and the IP version; `ends` are the endpoints, by host and network namespace.
+    """
+
+    index: Index
     probe: Probe
     sender: str
     origin: str
     target: str
+    ends: tuple[tuple[str, str], ...]
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -73,15 +79,16 @@ class Trials:
         self._explain = Explainer(cluster)
         self._next = 20000 + secrets.randbelow(20000)
         self._failed: dict[str, NetctlError] = {}
-        self.results: dict[int, Tried] = {}
+        self.results: dict[Index, Tried] = {}
 
-    def run(self, assertions: Sequence[Assertion]) -> Mapping[int, Tried]:
-        """What packets say, by the assertion's place; those that packets cannot decide here are left out.
+    def run(self, assertions: Sequence[Assertion]) -> Mapping[Index, Tried]:
+        """What packets say, by the assertion's place and family; those that packets cannot decide here are left out.
 
         An assertion about a host that fails has no verdict. Raises the errors where every host fails.
         """
-        waiting = [trial for place, item in enumerate(assertions) if (trial := self.trial(place, item)) is not None]
-        self._ask({host: {} for trial in waiting for host in trial.hosts}, waiting)
+        waiting = [trial for place, item in enumerate(assertions) for trial in self.trials(place, item)]
+        there = self._ask({host: {} for trial in waiting for host in trial.hosts}, waiting)
+        waiting = [trial for trial in waiting if not _pending(trial, there)]
         for _ in range(ROUNDS):
             waiting = [trial for trial in waiting if trial.index not in self.results]
             if waiting:
@@ -91,26 +98,37 @@ class Trials:
             self.results.setdefault(trial.index, Tried("", f"no event about the probe in {ROUNDS} tries"))
         return self.results
 
-    def trial(self, index: int, assertion: Assertion) -> Trial | None:
-        """How packets decide an assertion, or None where they cannot: no endpoint, or no world to send from."""
+    def trials(self, place: int, assertion: Assertion) -> Iterator[Trial]:
+        """How packets decide an assertion, in each family both ends have.
+
+        None where they cannot: no datapath on the way, or no world to send from. Endpoints that turn out to be pending
+        are left to the engine, too.
+        """
         source, target = (parties.find(self._cluster, name) for name in (assertion.origin, assertion.target))
         if (source.world and self._world is None) or source.nobody or target.nobody:
-            return None
-        pair = _pair(source, target)
-        if pair is None or (source.endpoint is None and target.endpoint is None):
-            return None
+            return
+        if source.endpoint == target.endpoint:  # the same one, whose packets never leave it; or none
+            return
+        for version in parties.families(source, target):
+            trial = self._trial((place, version), assertion, source.by(version), target.by(version))
+            if trial.hosts <= self._hosts:
+                yield trial
+
+    @staticmethod
+    def _trial(index: Index, assertion: Assertion, source: Party, target: Party) -> Trial:
         origin = source.endpoint.host if source.endpoint else ""
         probe = Probe(
             netns=source.endpoint.netns if source.endpoint else "",
-            source=pair[0] if source.host is None else "",
-            destination=pair[1],
+            source=str(source.addresses[0]) if source.host is None else "",
+            destination=str(target.addresses[0]),
             protocol=assertion.protocol,
             port=assertion.port or 0,
             nonce=0,
         )
         sender = source.host.name if source.host else origin
-        trial = Trial(index, probe, sender, origin, target.endpoint.host if target.endpoint else "")
-        return trial if trial.hosts <= self._hosts else None
+        endpoints = [end for end in (source.endpoint, target.endpoint) if end is not None]
+        ends = tuple((end.host, end.netns) for end in endpoints)
+        return Trial(index, probe, sender, origin, target.endpoint.host if target.endpoint else "", ends)
 
     def _nonce(self) -> int:
         self._next += 1
@@ -168,10 +186,6 @@ class Trials:
             self.results[trial.index] = Tried("deny" if drops else "allow", why.sentence, why.rules)
 
 
-def _pair(source: Party, target: Party) -> tuple[str, str] | None:
-    """The addresses of both ends in the first family that both have."""
-    for left in source.addresses:
-        for right in target.addresses:
-            if left.version == right.version:
-                return str(left), str(right)
-    return None
+def _pending(trial: Trial, there: Mapping[str, Any]) -> bool:
+    """Whether an endpoint's namespace is not there yet, on a host that could be asked."""
+    return any(host in there and netns not in there[host]["namespaces"] for host, netns in trial.ends)

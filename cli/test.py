@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +31,9 @@ class Answer:
     reason: str
     rules: tuple[Source, ...]
 
+
+Families = Mapping[int, Answer]
+"""The answer in each family that both ends have, by IP version."""
 
 Live = Annotated[bool, typer.Option("--live", help="Send real packets, and read the verdict from the datapath.")]
 
@@ -61,14 +64,15 @@ def test(
     answers = by_engine(cluster)
     if live:
         tried = by_packets(folder, cluster, host, label, lab)
-        answers = [tried.get(place, answer) for place, answer in enumerate(answers)]
-    show(cluster.assertions, answers, output)
-    return exits.FINE if all(map(_holds, cluster.assertions, answers)) else exits.ERROR
+        answers = [{**each, **tried.get(place, {})} for place, each in enumerate(answers)]
+    settled = [settle(item.expect, each) for item, each in zip(cluster.assertions, answers, strict=True)]
+    show(cluster.assertions, settled, output)
+    return exits.FINE if all(map(_holds, cluster.assertions, settled)) else exits.ERROR
 
 
 def by_packets(
     folder: Path, cluster: Cluster, hosts: Sequence[str], labels: Sequence[str], lab: bool
-) -> Mapping[int, Answer]:
+) -> Mapping[int, Families]:
     """What packets say of the assertions they can try, by place."""
     from cli.connect import connect
     from cli.live import Trials
@@ -76,7 +80,10 @@ def by_packets(
     with connect(folder, cluster, hosts, labels, lab) as fleet:
         trials = Trials(cluster, fleet, _outside(folder) if lab else None)
         tried = trials.run(cluster.assertions)
-    return {place: Answer(one.got or "unknown", "packets", one.reason, one.rules) for place, one in tried.items()}
+    found: dict[int, dict[int, Answer]] = {}
+    for (place, version), one in tried.items():
+        found.setdefault(place, {})[version] = Answer(one.got or "unknown", "packets", one.reason, one.rules)
+    return found
 
 
 def _outside(folder: Path) -> World:
@@ -85,15 +92,26 @@ def _outside(folder: Path) -> World:
     return sender(folder)
 
 
-def by_engine(cluster: Cluster) -> list[Answer]:
+def by_engine(cluster: Cluster) -> list[Families]:
     """What the policy engine says of every assertion, in manifest order."""
-    from state.policy.engine import decide
+    from state.policy.engine import decide_each
 
-    answers: list[Answer] = []
-    for item in cluster.assertions:
-        verdict = decide(cluster, item.origin, item.target, item.protocol, item.port)
-        answers.append(Answer(verdict.word, "engine", verdict.reason, verdict.rules))
-    return answers
+    return [
+        {
+            version: Answer(verdict.word, "engine", verdict.reason, verdict.rules)
+            for version, verdict in decide_each(cluster, item.origin, item.target, item.protocol, item.port).items()
+        }
+        for item in cluster.assertions
+    ]
+
+
+def settle(expect: str, families: Families) -> Answer:
+    """What is true of an assertion: it holds only if it does in every family its ends can talk in."""
+    odd = {version: answer for version, answer in families.items() if answer.got != expect}
+    if not odd:
+        return next(iter(families.values()))
+    version, answer = next(iter(odd.items()))
+    return answer if len(odd) == len(families) else replace(answer, reason=f"over IPv{version}: {answer.reason}")
 
 
 def show(assertions: Sequence[Assertion], answers: Sequence[Answer], output: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Union
 
 from schemas.build import split
 from schemas.positions import Node
@@ -105,9 +107,29 @@ def _assertion(node: Node, sections: Sections, report: Report) -> None:
         )
 
 
+def _never_outside(address: Union[IPv4Address, IPv6Address]) -> str:
+    """What sort of address this is, if it is one that nobody in the world can have; else empty."""
+    sorts = {
+        "a multicast address": address.is_multicast,
+        "the unspecified address": address.is_unspecified,
+        "a loopback address": address.is_loopback,
+        "a link-local address": address.is_link_local,
+        "a reserved address": address.version == 4 and (address.is_reserved or int(address) >> 24 == 0),
+    }
+    return next((what for what, is_one in sorts.items() if is_one), "")
+
+
 def _party(side: str, node: Node, sections: Sections, report: Report) -> None:
     name = node.text
-    if name in sections.endpoint_keys or name in sections.host_names or split(name) != (None, None):
+    if name in sections.endpoint_keys or name in sections.host_names:
+        return
+    if address := next((found for found in split(name) if found is not None), None):
+        if what := _never_outside(address):
+            report.error(
+                node.source,
+                f"{side}: {shown(node)} is {what}",
+                "Nobody outside has it: an assertion is about an endpoint, a host, or a unicast address.",
+            )
         return
     known = [*sections.endpoint_keys, *sections.host_names]
     whole = [key for key in sorted(sections.endpoint_keys) if key.partition("/")[2] == name]

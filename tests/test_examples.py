@@ -47,8 +47,9 @@ def test_its_lock_file_is_what_netctl_lock_would_write(example: Path) -> None:
 
 def test_its_assertions_hold(example: Path) -> None:
     cluster, _ = load_cluster(example)
-    answers = assertions.by_engine(cluster)
-    assert [answer.got for answer in answers] == [item.expect for item in cluster.assertions]
+    expected = [item.expect for item in cluster.assertions]
+    answers = map(assertions.settle, expected, assertions.by_engine(cluster))
+    assert [answer.got for answer in answers] == expected
 
 
 def test_on_hosts_that_have_nothing_it_gives_the_plan_beside_it(example: Path) -> None:

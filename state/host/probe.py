@@ -3,7 +3,7 @@
 Request: `send`, a list of `state.host.packets.Probe`; `expect`, by nonce, how many decisions are made about it on this
 host (a drop ends the wait for it); `within`, how many seconds to wait for them. The agent listens from the first
 request on, so a host is first asked to probe nothing. Reply: `events` about the nonces expected, `refused`: by nonce,
-why a packet could not even be sent.
+why a packet could not even be sent; `namespaces`, which named network namespaces there are.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def answer(kernel: Kernel, body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "events": [wire.dump(event) for event in events],
         "refused": {str(nonce): text for nonce, text in refused.items()},
+        "namespaces": sorted(kernel.netns.names()),
     }
 
 

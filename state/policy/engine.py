@@ -202,9 +202,28 @@ def decide(
     protocol: str,
     port: Optional[int] = None,
 ) -> Verdict:
-    """May `source` begin a flow to `destination`? Both are a party, `namespace/name`, a host's name or an address."""
+    """May `source` begin a flow to `destination`? Both are a party, `namespace/name`, a host's name or an address.
+
+    Where both have addresses of two families, the first counts; `decide_each` judges every one.
+    """
     ends = [end if isinstance(end, Party) else parties.find(cluster, end) for end in (source, destination)]
     return _engine(cluster).decide(ends[0], ends[1], protocol, port)
+
+
+def decide_each(
+    cluster: Cluster, source: str, destination: str, protocol: str, port: Optional[int] = None
+) -> Mapping[int, Verdict]:
+    """The verdict in each family that both ends have, by IP version; of those without one the only verdict, at 0.
+
+    Policies may treat the families of one pair differently: blocks of addresses do, and `icmps`.
+    """
+    ends = parties.find(cluster, source), parties.find(cluster, destination)
+    engine = _engine(cluster)
+    found = {
+        version: engine.decide(ends[0].by(version), ends[1].by(version), protocol, port)
+        for version in parties.families(*ends)
+    }
+    return found or {0: engine.decide(*ends, protocol, port)}
 
 
 def _addresses(source: Party, destination: Party) -> Optional[tuple[Optional[IpAddress], Optional[IpAddress]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Optional, Union
 
@@ -30,6 +30,16 @@ class Party:
     def world(self) -> bool:
         """Whether this is an address outside the cluster."""
         return self.endpoint is None and self.host is None and not self.nobody
+
+    def by(self, version: int) -> Party:
+        """The same, seen with its addresses of one family alone."""
+        return replace(self, addresses=tuple(address for address in self.addresses if address.version == version))
+
+
+def families(source: Party, destination: Party) -> tuple[int, ...]:
+    """The IP versions in which both ends have addresses, in the order the source prefers; often both."""
+    theirs = {address.version for address in destination.addresses}
+    return tuple(dict.fromkeys(address.version for address in source.addresses if address.version in theirs))
 
 
 def find(cluster: Cluster, name: str) -> Party:

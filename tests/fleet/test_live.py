@@ -15,7 +15,7 @@ import pytest
 
 from tests.fleet.conversation import speak
 from tests.fleet.look import changed, look_at_all
-from tests.fleet.town import ROOT, Town
+from tests.fleet.town import ROOT, Town, netctl
 
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/netctl.yaml"))
 
@@ -63,6 +63,48 @@ def test_a_program_that_does_not_judge_is_found_out(town: Town) -> None:
     assert done.code == 1
     wrong = [item for item in done.json["assertions"] if item["got"] != item["expect"]]
     assert {item["to"] for item in wrong} == {"shop/db-1"}
+
+
+SIX = """---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: by-address, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+    - from: [{ipBlock: {cidr: "fd42::/48"}}]
+      ports: [{port: 5432, protocol: TCP}]
+"""
+
+
+def test_an_assertion_holds_only_if_it_does_in_both_families(town: Town) -> None:
+    policies = town.folder / "policies.yaml"
+    lines = len(policies.read_text().splitlines())
+    policies.write_text(policies.read_text() + SIX)
+    town.apply()
+    for method in (("test", "--live"), ("test",)):
+        words = [*method[1:], "--format", "json"]
+        done = town.netctl("test", *words) if method[1:] else netctl("test", str(town.folder), *words)
+        (wrong,) = [item for item in done.json["assertions"] if item["got"] != item["expect"]]
+        assert (done.code, wrong["source"], wrong["got"]) == (1, "netctl.yaml:22", "allow")
+        assert wrong["reason"].startswith("over IPv6: ")
+        assert wrong["rules"][-1] == f"policies.yaml:{lines + 8}"
+
+
+def test_what_packets_cannot_decide_is_left_to_the_engine(town: Town) -> None:
+    """An endpoint that talks to itself, and one whose namespace is not there yet."""
+    town.edit("to: shop/cache-1, port: 6379/TCP", "to: shop/web-1, port: 6379/TCP")
+    town.edit(
+        "  probe: {host: beta,",
+        "  late: {host: beta, namespace: ops, attach: {netns: late, create: false}}\n  probe: {host: beta,",
+    )
+    town.edit("{from: ops/probe, to: shop/web-1, protocol: ICMP", "{from: ops/late, to: shop/web-1, protocol: ICMP")
+    town.apply()
+    done = town.netctl("test", "--live", "--format", "json")
+    assert done.code == 0, done.out + done.err
+    methods = {(item["from"], item["to"]): item["method"] for item in done.json["assertions"]}
+    assert methods["shop/web-1", "shop/web-1"] == methods["ops/late", "shop/web-1"] == "engine"
+    assert methods["shop/web-1", "shop/db-1"] == "packets"
 
 
 @contextmanager
@@ -139,3 +181,4 @@ def test_only_the_hosts_and_types_asked_for_are_shown(town: Town) -> None:
     assert done.code == 0, done.err
     shown = [(item["host"], item["type"], item["protocol"]) for item in map(json.loads, done.out.splitlines())]
     assert shown == [("beta", "trace", "TCP")] * 3
+    assert not re.search("no policy isolates", done.out), "a packet of a connection that a rule allowed"
