@@ -12,6 +12,10 @@
      "errors": [{"host": "gamma", "summary": "...", "detail": "...", "address": "host gamma", "source": null}],
      "warnings": [...]}
 
+`before` and `after` are values as netctl compares them, and beside numbers stands what they mean: in a peer `labels`
+(of its identity) and `host_name`; in a policy's entry `peer_name` (labels, a CIDR or `any`) and `decided_by` (file:line
+of the rule, or what is always so). `description` is the address in the manifest's words.
+
 `host` is null for what concerns no single host. Hosts come in name order, changes by host in the order of kinds, then
 by address: equal plans are equal texts.
 """
@@ -95,8 +99,8 @@ def _change(host: str, change: Change, words: Words) -> dict[str, Any]:
         "address": change.address,
         "description": words.address(change.kind, change.address),
         "actions": ACTIONS[change.action],
-        "before": wire.dump(change.before),
-        "after": wire.dump(change.after),
+        "before": words.decoded(change.before),
+        "after": words.decoded(change.after),
         "source": source(change.source),
     }
 

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Optional, TypeGuard, cast
 
+from state import wire
 from state.cluster import Cluster
 from state.plan import Kinds
-from state.policy.verdicts import Entry
+from state.policy.tables import Peer
+from state.policy.verdicts import Entry, Policy
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -72,6 +74,23 @@ class Words:
             return RESERVED[number]
         labels = self._cluster.identities.get(number, ()) if self._cluster is not None else ()
         return labels_text(labels) or str(number)
+
+    def decoded(self, value: Optional[object]) -> Any:
+        """A value as JSON, as `state.wire` has it, and beside each number what it means: only keys are added."""
+        plain = wire.dump(value)
+        if isinstance(value, Policy):
+            entries = zip(plain["entries"], value.entries, strict=True)
+            return {**plain, "entries": [{**said, **self._meaning(entry)} for said, entry in entries]}
+        if isinstance(value, Peer):
+            return {**plain, "labels": self.identity(value.identity), "host_name": self._hosts.get(value.host)}
+        return plain
+
+    def _meaning(self, entry: Entry) -> dict[str, Any]:
+        """What an entry's numbers mean: who the peer is, and the line of the manifest, or what is always so."""
+        from state.policy.rules import BUILT_IN
+
+        unknown = BUILT_IN.get(entry.rule, "no longer in the manifest" if self._rules else None)
+        return {"peer_name": self._peer(entry), "decided_by": self._rules.get(entry.rule, unknown)}
 
     @cached_property
     def _hosts(self) -> Mapping[int, str]:
@@ -138,8 +157,11 @@ class Words:
         return {rule: f"{place.file}:{place.line}" for rule, place in rule_sources(self._cluster).items()}
 
     def _whom(self, entry: Entry) -> str:
-        peer = self.identity(int(entry.peer)) if entry.peer.isdigit() else entry.peer
-        return f"{entry.outcome.name.lower():<5} {peer}"
+        return f"{entry.outcome.name.lower():<5} {self._peer(entry)}"
+
+    def _peer(self, entry: Entry) -> str:
+        """Labels, a CIDR, or `any`."""
+        return self.identity(int(entry.peer)) if entry.peer.isdigit() else entry.peer
 
 
 def _is_record(value: object) -> TypeGuard[DataclassInstance]:

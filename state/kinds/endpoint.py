@@ -16,6 +16,7 @@ from state.facts import Facts, Scope
 from state.kernel import Kernel
 from state.kinds.kind import Kind
 from state.placement import placed
+from state.policy.remember import OncePerCluster
 
 ENDPOINTS, DEVICES = "endpoints", "devices"
 STRAY = "stray"
@@ -78,9 +79,24 @@ class Endpoints(Kind[Entry]):
             else:
                 _remove(kernel, int(change.address))
 
+    def describe(self, address: str, cluster: Cluster) -> str:
+        """The number with the name of the endpoint; alone where several hosts have an endpoint of that number."""
+        names = _names(cluster).get(address, ())
+        return f"{address} {names[0]}" if len(names) == 1 else address
+
     def rests_on(self, address: str, value: Entry) -> tuple[tuple[str, str], ...]:
         """The device: its successor has another index."""
         return (("device", value.device),) if value.device else ()
+
+
+def _by_number(cluster: Cluster) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for key, endpoint in cluster.endpoints.items():
+        found.setdefault(str(endpoint.id), []).append(key)
+    return found
+
+
+_names = OncePerCluster(_by_number)
 
 
 def _entry(endpoint: Endpoint) -> Entry:

@@ -99,6 +99,42 @@ def test_every_ending_has_its_exit_code(
     assert main([words[0], str(folder), *words[1:]]) == code
 
 
+DECODED: dict[tuple[str, str, str], dict[str, Any]] = {
+    ("alpha", "policy", "egress of shop app=web"): {
+        "peer": "198.51.100.0/24",
+        "peer_name": "198.51.100.0/24",
+        "decided_by": "policies/web.yaml:32",
+    },
+    ("beta", "policy", "ingress of shop app=db"): {
+        "peer_name": "app=web namespace=shop",
+        "first": 5432,
+        "decided_by": "policies/data.yaml:8",
+    },
+    ("alpha", "policy", "ingress of shop app=web"): {
+        "peer": "1",
+        "peer_name": "host",
+        "decided_by": "a host always reaches its own endpoints",
+    },
+    ("alpha", "peer", "10.42.21.141 shop/web-2"): {"labels": "app=web namespace=shop", "host": 2, "host_name": "beta"},
+    ("alpha", "peer", "10.42.26.180 shop/web-1"): {"labels": "app=web namespace=shop", "host": 0, "host_name": None},
+    ("alpha", "peer", "10.42.21.1 beta"): {"identity": 6, "labels": "remote-node", "host_name": "beta"},
+    ("alpha", "tunnel", "to beta"): {"underlay": "203.0.113.12"},
+    ("alpha", "block", "198.51.100.0/24"): {"endpoints": False},
+    ("alpha", "endpoint", "3785 shop/web-1"): {"device": "nc-0ec9"},
+}
+
+
+@pytest.mark.parametrize("place", DECODED, ids=" ".join)
+def test_in_the_json_of_a_plan_numbers_of_map_entries_stand_beside_what_they_mean(
+    folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str], place: tuple[str, str, str]
+) -> None:
+    assert main(["plan", str(folder), "--format", "json"]) == 0
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    (change,) = [item for item in changes if (item["host"], item["kind"], item["description"]) == place]
+    shown = change["after"].get("entries", [change["after"]])
+    assert any(DECODED[place].items() <= item.items() for item in shown), shown
+
+
 @pytest.mark.parametrize("words", [["paln"], ["plan", "--fromat", "json"], ["plan", "--format", "xml"], ["lab"], []])
 def test_a_wrong_command_line_is_64(words: list[str]) -> None:
     assert main(words) == 64
