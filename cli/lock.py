@@ -21,24 +21,25 @@ def lock(folder: Folder = Path(), check: Check = False, prune: Prune = False) ->
 
     It keeps what is there and adds what is missing. It also mends a file that Git merged or left in conflict.
     """
-    from cli import exits
+    from cli import exits, moved
     from cli.render import problems
-    from schemas import load, lockfile
+    from schemas import load, load_cluster, lockfile
     from state import lock as locks
     from state.problem import UsageError
 
     if check and prune:
         raise UsageError.of("--check writes nothing, so it cannot --prune", "Give one of the two.")
-    manifest, warnings = load(folder, require_host_keys=False)
-    problems.show(warnings)
-    old = lockfile.read(folder, mend=not check)
     if check:
-        locks.number(manifest, old)
+        problems.show(load_cluster(folder, require_host_keys=False)[1])
         print(f"{FILE} is up to date.")
         return exits.FINE
+    manifest, warnings = load(folder, require_host_keys=False)
+    problems.show(warnings)
+    old = lockfile.read(folder, mend=True)
     new = locks.allocate(manifest, old)
     new = locks.prune(new) if prune else new
     lockfile.write(folder, new)
+    problems.show(moved.told(manifest, old, new))
     print(_changes(old, new))
     return exits.FINE
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Callable, Optional, TypeVar, Union
 
+from state.allocation import labels_of
 from state.lock_lines import FILE, IdentityLine, Lock, SeatLine, SliceLine
-from state.manifest import Manifest
+from state.manifest import EndpointEntry, Manifest
 from state.problem import Problem, Source
 from state.slices import Network
 
@@ -14,6 +15,8 @@ Line = Union[SliceLine, SeatLine, IdentityLine]
 L = TypeVar("L", SliceLine, SeatLine, IdentityLine)
 MEND = "Two branches took the same. `netctl lock` mends it: the first by name keeps it, the other one gets a new one."
 UPDATE = "Run `netctl lock`, and commit the file together with the change."
+
+NAMED = 3  # of the endpoints with one identity
 
 
 def duplicates(lock: Lock) -> list[Problem]:
@@ -103,7 +106,7 @@ def stale(manifest: Manifest, lock: Lock, needed: Lock) -> list[Problem]:
         *_differences(
             "endpoint", _by_key(lock), _by_key(needed), {key: item.source for key, item in manifest.endpoints.items()}
         ),
-        *_identities(lock, needed),
+        *_identities(manifest, lock, needed),
     ]
 
 
@@ -131,17 +134,32 @@ def _differences(
     return problems
 
 
-def _identities(lock: Lock, needed: Lock) -> list[Problem]:
+def _identities(manifest: Manifest, lock: Lock, needed: Lock) -> list[Problem]:
     has = {line.number: line for line in lock.identities}
     needs = {line.number: line for line in needed.identities}
+    having: dict[tuple[str, ...], list[EndpointEntry]] = {}
+    if not needs.keys() <= has.keys():
+        for endpoint in manifest.endpoints.values():
+            having.setdefault(labels_of(manifest, endpoint), []).append(endpoint)
     problems: list[Problem] = []
     for number in sorted(has.keys() | needs.keys()):
         if has.get(number) == needs.get(number):
             continue
         if number not in has:
-            problems.append(Problem(f"{FILE} has no number for the identity {_name(needs[number])}", UPDATE))
+            problems.append(_no_number(needs[number], having.get(needs[number].labels, [])))
         else:
             said = "is no longer used" if number not in needs or needs[number].retired else "is used again"
             where = Source(FILE, has[number].line)
             problems.append(Problem(f"identity {number} {_name(has[number])} {said}", UPDATE, source=where))
     return problems
+
+
+def _no_number(line: IdentityLine, having: Sequence[EndpointEntry]) -> Problem:
+    """It stands where the first of the endpoints with these labels does."""
+    summary = f"{FILE} has no number for the identity {_name(line)}"
+    if not having:
+        return Problem(summary, UPDATE)
+    more = f" and {len(having) - NAMED} more" if len(having) > NAMED else ""
+    names = ", ".join(item.key for item in having[:NAMED])
+    summary += f" of endpoint{'s' if len(having) > 1 else ''} {names}{more}"
+    return Problem(summary, UPDATE, f"endpoint {having[0].key}", having[0].source)

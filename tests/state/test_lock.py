@@ -290,7 +290,7 @@ def test_a_missing_and_a_stale_lock_are_refused_by_name() -> None:
         "endpoint default/a2 is not in netctl.lock",
         "netctl.lock has no number for the identity {k8s:app=db, "
         "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=default, "
-        "k8s:io.cilium.k8s.policy.cluster=shop, k8s:io.kubernetes.pod.namespace=default}",
+        "k8s:io.cilium.k8s.policy.cluster=shop, k8s:io.kubernetes.pod.namespace=default} of endpoint default/a2",
     ]
     said = refused(one, allocate(two, Lock()))
     assert said[:2] == [
