@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cli.options import Folder, Format
 
 if TYPE_CHECKING:
+    from state.lock_lines import Lock
     from state.manifest import Manifest
     from state.problem import Problem
 
@@ -16,28 +17,34 @@ def validate(folder: Folder = Path(), output: Format = "text") -> int:
     """Check the manifest: schema, references, ranges, lock file. Needs no network."""
     from cli import exits
     from cli.render import diagnostics
-    from schemas import load
+    from schemas import load, lockfile
     from state.problem import ManifestError, errors
 
+    lock, wrong = lockfile.examine(folder)
     summary = ""
     try:
         manifest, problems = load(folder)
-        problems += _of_the_lock(folder, manifest)
+        problems += wrong or _stale(manifest, lock)
         summary = diagnostics.counted(manifest)
     except ManifestError as error:
-        problems = list(error.problems)
+        problems = [*error.problems, *wrong]
     diagnostics.show(problems, summary, output)
     return exits.INVALID if errors(problems) else exits.FINE
 
 
-def _of_the_lock(folder: Path, manifest: Manifest) -> list[Problem]:
-    """What is wrong with the lock file. A stale one is a warning: plan refuses it, `netctl lock` mends it."""
+def _stale(manifest: Manifest, lock: Lock) -> list[Problem]:
+    """Where the lock file is not what the manifest needs: a warning, for plan refuses it and `netctl lock` mends it.
+
+    What leaves no number to give is an error.
+    """
     from dataclasses import replace
 
-    from schemas import lockfile
     from state import lock_check
     from state.lock import allocate
+    from state.problem import ManifestError
 
-    lock = lockfile.read(folder)
-    stale = lock_check.stale(manifest, lock, allocate(manifest, lock))
-    return lock_check.duplicates(lock) or [replace(problem, severity="warning") for problem in stale]
+    try:
+        needed = allocate(manifest, lock)
+    except ManifestError as error:
+        return list(error.problems)
+    return [replace(problem, severity="warning") for problem in lock_check.stale(manifest, lock, needed)]

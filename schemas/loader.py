@@ -29,9 +29,18 @@ def load(path: Path, require_host_keys: bool = True) -> tuple[Manifest, list[Pro
 
 
 def load_cluster(path: Path, require_host_keys: bool = True) -> tuple[Cluster, list[Problem]]:
-    """The manifest in a folder with the numbers of its lock file, and warnings. A stale lock is a ManifestError too."""
-    manifest, warnings = load(path, require_host_keys)
-    return lock.number(manifest, lockfile.read(path)), warnings
+    """The manifest in a folder with the numbers of its lock file, and warnings. A stale lock is a ManifestError too.
+
+    What is wrong with the lock whatever the manifest says is told together with what is wrong with the manifest.
+    """
+    numbers, wrong = lockfile.examine(path)
+    try:
+        manifest, warnings = load(path, require_host_keys)
+    except ManifestError as error:
+        raise ManifestError(*error.problems, *wrong) from error
+    if wrong:
+        raise ManifestError(*warnings, *wrong)
+    return lock.number(manifest, numbers), warnings
 
 
 def _read(path: Path, report: Report, require_host_keys: bool) -> Manifest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from state import lock_check
 from state.lock_lines import FILE, Lock, parse, text
 from state.problem import ManifestError, NetctlError, Problem, Source
 
@@ -14,18 +15,31 @@ def read(folder: Path, mend: bool = False) -> Lock:
 
     `mend`: take both sides of what Git left as a conflict.
     """
-    try:
-        written = (folder / FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Lock()
-    except OSError as error:
-        raise ManifestError(Problem(f"{FILE} cannot be read", f"{error.strerror}.", source=Source(FILE, 1))) from error
-    except UnicodeDecodeError as error:
-        raise ManifestError(Problem(f"{FILE} is not UTF-8", source=Source(FILE, 1))) from error
-    lock, problems = parse(written, mend)
+    lock, problems = _read(folder, mend)
     if problems:
         raise ManifestError(*problems)
     return lock
+
+
+def examine(folder: Path) -> tuple[Lock, list[Problem]]:
+    """What can be read of a lock, and all that is wrong with it whatever the manifest says, in the order of its lines.
+
+    A line that cannot be read does not hide that others say a thing twice.
+    """
+    lock, problems = _read(folder)
+    problems += lock_check.duplicates(lock)
+    return lock, sorted(problems, key=lambda problem: problem.source.line if problem.source else 0)
+
+
+def _read(folder: Path, mend: bool = False) -> tuple[Lock, list[Problem]]:
+    try:
+        return parse((folder / FILE).read_text(encoding="utf-8"), mend)
+    except (FileNotFoundError, NotADirectoryError):
+        return Lock(), []
+    except OSError as error:
+        return Lock(), [Problem(f"{FILE} cannot be read", f"{error.strerror}.", source=Source(FILE, 1))]
+    except UnicodeDecodeError:
+        return Lock(), [Problem(f"{FILE} is not UTF-8", source=Source(FILE, 1))]
 
 
 def write(folder: Path, lock: Lock) -> None:

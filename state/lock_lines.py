@@ -85,15 +85,22 @@ def parse(written: str, mend: bool = False) -> tuple[Lock, list[Problem]]:
     seats: list[SeatLine] = []
     identities: list[IdentityLine] = []
     problems: list[Problem] = []
-    in_base = False
+    one_side: set[str] = set()  # of a conflict: Git leaves lines on both sides that both have
+    side = ""
     for number, line in enumerate(written.splitlines(), 1):
         if _is_marker(line):
-            in_base = line.startswith("|||||||")
+            side = line[0]
+            if side in "<>":
+                one_side.clear()
             if not mend:
                 problems.append(
                     _problem("a conflict that Git left", "Run `netctl lock`: it mends the file.", number, line)
                 )
-        elif not in_base and line.strip() and not line.startswith("#"):
+        elif side != "|" and line.strip() and not line.startswith("#"):
+            if side == "<":
+                one_side.add(line)
+            elif side == "=" and line in one_side:
+                continue
             try:
                 found = _line(line.split(), number)
             except (ValueError, KeyError):

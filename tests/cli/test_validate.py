@@ -92,6 +92,98 @@ def test_a_stale_lock_warns_and_a_duplicate_fails(tmp_path: Path, capsys: pytest
     assert "twice: to host alpha (line 5) and to host omega" in capsys.readouterr().err
 
 
+CONFLICT = "<<<<<<< ours\n{both}\n{one}\n=======\n{both}\n>>>>>>> theirs\n"
+
+# What is added to the lock, and all that is said of it, whatever else is wrong.
+LOCK_PROBLEMS = {
+    "a number given twice": (
+        "endpoint shop/more host=beta id={id}\n",
+        ["gives id {id} on host beta twice: to endpoint shop/db (line 8) and to endpoint shop/more (line 13)"],
+    ),
+    "a line that cannot be read": ("hello\n", ["has a line that netctl does not write"]),
+    "both": (
+        "hello\nendpoint shop/more host=beta id={id}\n",
+        [
+            "has a line that netctl does not write",
+            "gives id {id} on host beta twice: to endpoint shop/db (line 8) and to endpoint shop/more (line 14)",
+        ],
+    ),
+    "a conflict, of which one side repeats a number": (
+        CONFLICT.format(both="host omega", one="endpoint shop/more host=beta id={id}"),
+        [
+            "has a conflict that Git left",
+            "gives id {id} on host beta twice: to endpoint shop/db (line 8) and to endpoint shop/more (line 15)",
+            "has a conflict that Git left",
+            "has a conflict that Git left",
+        ],
+    ),
+}
+WRONG = {
+    "nothing": ({}, []),
+    "the manifest": (
+        {"mode: overlay": "mode: overly"},
+        ['network.mode: expected overlay or native, not "overly"'],
+    ),
+}
+
+
+@pytest.mark.parametrize("command", [["validate"], ["lock", "--check"], ["plan"]], ids=" ".join)
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("case", LOCK_PROBLEMS)
+def test_what_is_wrong_with_the_lock_alone_is_told_beside_all_else(
+    case: str, wrong: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = locked(tmp_path, WRONG[wrong][0]) / "netctl.lock"
+    more, said = LOCK_PROBLEMS[case]
+    number = next(line.split("id=")[1].split()[0] for line in path.read_text().splitlines() if "shop/db " in line)
+    path.write_text(path.read_text() + more.replace("{id}", number))
+    capsys.readouterr()
+    assert run(*command, tmp_path) == 65
+    heads = [line.split("Error: ")[1] for line in capsys.readouterr().err.splitlines() if "Error: " in line]
+    assert heads == [*WRONG[wrong][1], *("netctl.lock " + text.replace("{id}", number) for text in said)]
+
+
+def test_an_identity_without_a_number_is_told_with_its_endpoints_and_their_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked(tmp_path, {"{app: web}": "{app: api}", "{app: db}": "{app: api}"})
+    capsys.readouterr()
+    assert run("plan", tmp_path) == 65
+    err = capsys.readouterr().err
+    assert "k8s:io.kubernetes.pod.namespace=shop} of endpoints shop/db, shop/web\n" in err
+    assert "│   on netctl.yaml line 12, column 3 (endpoint shop/db):\n" in err
+    assert "│ Run `netctl lock`, and commit the file together with the change.\n" in err
+
+
+MOVED = {
+    "an address": (
+        "  web: {{host: alpha,",
+        "  web: {{host: beta, address: {db},",
+        "endpoint shop/db moved from {db} to 10.42.",
+    ),
+    "a slice": ("  alpha: {{", "  alpha: {{slice: {{ipv4: {beta}}}, ", "host beta moved from {beta} to 10.42."),
+}
+
+
+@pytest.mark.parametrize("case", MOVED)
+def test_whom_lock_moves_for_another_is_told(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = locked(tmp_path) / "netctl.lock"
+    words = [line.split() for line in path.read_text().splitlines()]
+    had = {line[1].rpartition("/")[2]: line[-2].partition("=")[2] for line in words if len(line) > 3 and line[0] != "#"}
+    old, new, said = (text.format(**had) for text in MOVED[case])
+    write(tmp_path, {old: new}, {})
+    capsys.readouterr()
+    assert run("lock", tmp_path) == 0
+    out, err = capsys.readouterr()
+    assert said in err
+    assert out.startswith("netctl.lock written: ")
+    if case == "a slice":
+        assert f"│ host alpha gets {had['beta']} by `slice`." in err
+        assert f"│ With it moved: shop/db from {had['db']} to 10.42." in err
+    assert run("lock", tmp_path) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("missing", ["", "nowhere", "file"])
 def test_a_folder_without_a_manifest_is_told(missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
