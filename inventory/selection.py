@@ -6,15 +6,20 @@ import difflib
 import fnmatch
 from collections.abc import Mapping, Sequence
 
-from state.problem import Problem, UsageError
+from state.problem import ManifestError, Problem, UsageError
 
 
 def select(hosts: Mapping[str, Mapping[str, str]], names: Sequence[str] = (), labels: Sequence[str] = ()) -> list[str]:
     """The chosen hosts, sorted; all of them where nothing is asked. `hosts` maps each name to its labels.
 
     `names` are names or patterns (`db-*`), any of which may match. `labels` are `key=value`, `key!=value`, `key` or
-    `!key`, also several with commas, all of which must. Raises UsageError for what matches no host.
+    `!key`, also several with commas, all of which must. Raises UsageError for what matches no host, and ManifestError
+    where there are no hosts at all.
     """
+    if not hosts:
+        raise ManifestError(
+            Problem("the manifest has no hosts", "Write at least one under `hosts`, then run `netctl lock`.")
+        )
     problems = [_unknown(hosts, name) for name in names if not fnmatch.filter(hosts, name)]
     terms = [term.strip() for text in labels for term in text.split(",") if term.strip()]
     problems += [_unknown_label(hosts, term) for term in terms if not _is_known(hosts, term)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inventory.selection import select
-from state.problem import UsageError
+from state.problem import ManifestError, UsageError
 
 HOSTS = {
     "alpha": {"zone": "a", "rack": "1"},
@@ -48,6 +48,14 @@ def test_what_matches_nothing_is_refused(names: list[str], labels: list[str], su
         select(HOSTS, names, labels)
     assert refusal.value.problems[0].summary == summary
     assert refusal.value.problems[0].detail.startswith(detail)
+
+
+@pytest.mark.parametrize("names", [[], ["alpha"]])
+def test_a_manifest_without_hosts_is_told_as_that(names: list[str]) -> None:
+    with pytest.raises(ManifestError) as refusal:
+        select({}, names)
+    assert [problem.summary for problem in refusal.value.problems] == ["the manifest has no hosts"]
+    assert refusal.value.problems[0].detail == "Write at least one under `hosts`, then run `netctl lock`."
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
