@@ -52,15 +52,16 @@ def monitor(
     from cli.connect import connect
     from cli.explain import Explainer
     from cli.render import problems, sightings
+    from cli.render.words import Words
     from cli.watch import Watch
 
     cluster, _ = workflow.validate(folder, lab)
-    explain = Explainer(cluster)
+    explain, words = Explainer(cluster), Words((), cluster)
     with connect(folder, cluster, host, label, lab) as fleet:
         watch = Watch(fleet, fleet.hosts, [kind.value for kind in kinds or DEFAULT], problems.show)
         watch.start()
         problems.show(watch.problems)
         print(f"Listening on {', '.join(watch.listening)}.", file=sys.stderr, flush=True)
         for sighting in watch.sightings(count, timeout):
-            print(sightings.text(sighting, explain, output), flush=True)
+            print(sightings.text(sighting, explain, words, output), flush=True)
     return watch.exit_code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeGuard, cast
 from state import wire
 from state.cluster import Cluster
 from state.plan import Kinds
-from state.policy.tables import Peer
+from state.policy.tables import LOCAL_SCOPE, Peer, block_numbers
 from state.policy.verdicts import Entry, Policy
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Shown = str | tuple[str, ...]
 NAMESPACE = "io.kubernetes.pod.namespace"
 EVERYONES = ("io.kubernetes.pod.namespace", "io.cilium.k8s.")
 EVERYTHING = {"TCP", "UDP", "SCTP", "ICMP", "ICMPV6"}
-RESERVED = {1: "host", 2: "world", 6: "remote-node", 9: "world-ipv4", 10: "world-ipv6"}
+RESERVED = {0: "unknown", 1: "host", 2: "world", 6: "remote-node", 9: "world-ipv4", 10: "world-ipv6"}
 
 
 class Words:
@@ -32,6 +32,7 @@ class Words:
     def __init__(self, kinds: Kinds, cluster: Optional[Cluster] = None) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._cluster = cluster
+        self._numbered: dict[str, Mapping[int, str]] = {}
 
     def address(self, kind: str, address: str) -> str:
         """The name of a thing, for people."""
@@ -68,10 +69,15 @@ class Words:
             return {"": self._shown(*next(iter(fields.items())))}
         return {name: self._shown(name, item) for name, item in fields.items() if item not in (None, "", (), {})}
 
-    def identity(self, number: int) -> str:
-        """An identity by its labels; of those that every endpoint has, only the namespace."""
+    def identity(self, number: int, host: str = "") -> str:
+        """An identity by its labels; of those that every endpoint has, only the namespace.
+
+        What a host calls a block outside is a number of that host alone: only where `host` is given it has a name.
+        """
         if number in RESERVED:
             return RESERVED[number]
+        if number >= LOCAL_SCOPE and host:
+            return f"world {self._blocks(host).get(number, 'block that the manifest does not name')}"
         labels = self._cluster.identities.get(number, ()) if self._cluster is not None else ()
         return labels_text(labels) or str(number)
 
@@ -91,6 +97,15 @@ class Words:
 
         unknown = BUILT_IN.get(entry.rule, "no longer in the manifest" if self._rules else None)
         return {"peer_name": self._peer(entry), "decided_by": self._rules.get(entry.rule, unknown)}
+
+    def _blocks(self, host: str) -> Mapping[int, str]:
+        """The blocks that a host's policies speak of, by their numbers there."""
+        if host not in self._numbered and self._cluster is not None:
+            from state.policy.compiler import compile_policies
+
+            blocks = compile_policies(self._cluster, host).blocks
+            self._numbered[host] = {number: block for block, number in block_numbers(blocks).items()}
+        return self._numbered.get(host, {})
 
     @cached_property
     def _hosts(self) -> Mapping[int, str]:

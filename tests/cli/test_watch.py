@@ -15,13 +15,15 @@ import pytest
 
 from cli.explain import Explainer
 from cli.render import sightings
+from cli.render.words import Words
 from cli.watch import Sighting, Watch
 from inventory.requests import clock_ahead
 from schemas import load_cluster
 from state import wire
 from state.cluster import Cluster
 from state.kernel_bpf import Event
-from state.policy.compiler import rule_sources
+from state.policy.compiler import compile_policies, rule_sources
+from state.policy.tables import block_numbers
 from state.problem import HostError, Problem, Unreachable
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "three-hosts"
@@ -178,7 +180,7 @@ def test_a_rule_that_the_manifest_has_lost_is_told_as_such(shop: Cluster) -> Non
 
 def test_a_drop_is_shown_with_the_names_and_labels_of_both_ends(shop: Cluster) -> None:
     sighting = Sighting("beta", 0.0, event(shop, "shop/cache-1", "shop/db-1"))
-    first, second = sightings.text(sighting, Explainer(shop), "text").splitlines()
+    first, second = sightings.text(sighting, Explainer(shop), Words((), shop), "text").splitlines()
     db, cache = shop.endpoints["shop/db-1"], shop.endpoints["shop/cache-1"]
     assert first.endswith(f" beta DROP ingress: shop/cache-1 ({cache.ipv4}:40000) -> shop/db-1 ({db.ipv4}:5432) TCP")
     assert second.startswith("    app=cache namespace=shop -> app=db namespace=shop: no rule matched; ")
@@ -186,12 +188,44 @@ def test_a_drop_is_shown_with_the_names_and_labels_of_both_ends(shop: Cluster) -
 
 def test_json_has_the_same_and_the_lines_as_a_list(shop: Cluster) -> None:
     sighting = Sighting("beta", 12.5, event(shop, "shop/cache-1", "shop/db-1"))
-    found = json.loads(sightings.text(sighting, Explainer(shop), "json"))
+    found = json.loads(sightings.text(sighting, Explainer(shop), Words((), shop), "json"))
     assert found["source"]["name"] == "shop/cache-1"
     assert found["destination"]["labels"] == "app=db namespace=shop"
     assert found["drop_reason"] == "denied by default"
     assert "policies/data.yaml:7" in found["rules"]
     assert found["time"] == 12.5
+    assert (found["icmp_type"], found["destination"]["port"]) == (None, 5432)
+
+
+OUTSIDE = {
+    "a block that the host's policies name": ("alpha", "198.51.100.0/24", "world 198.51.100.0/24"),
+    "a block of IPv6": ("alpha", "2001:db8:fa::/48", "world 2001:db8:fa::/48"),
+    "a block that only others name": ("gamma", "198.51.100.0/24", "world block that the manifest does not name"),
+    "nobody": ("alpha", "", "unknown"),
+}
+
+
+@pytest.mark.parametrize("who", OUTSIDE)
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_who_is_no_endpoint_is_told_in_words(shop: Cluster, who: str, output: str) -> None:
+    host, block, words = OUTSIDE[who]
+    number = block_numbers(compile_policies(shop, "alpha").blocks)[block] if block else 0
+    sighting = Sighting(host, 0.0, event(shop, "shop/cache-1", "shop/db-1", destination_identity=number))
+    shown = sightings.text(sighting, Explainer(shop), Words((), shop), output)
+    assert (f" -> {words}: " in shown) if output == "text" else json.loads(shown)["destination"]["labels"] == words
+
+
+@pytest.mark.parametrize(
+    ("protocol", "number", "words"),
+    [(1, 8, "ICMP type 8 (EchoRequest)"), (58, 128, "ICMP type 128 (EchoRequest)"), (1, 200, "ICMP type 200")],
+)
+def test_icmp_has_a_type_and_no_port(shop: Cluster, protocol: int, number: int, words: str) -> None:
+    told = event(shop, "shop/cache-1", "shop/db-1", protocol=protocol, source_port=7, destination_port=number)
+    sighting = Sighting("beta", 0.0, told)
+    assert sightings.text(sighting, Explainer(shop), Words((), shop), "text").splitlines()[0].endswith(f" {words}")
+    found = json.loads(sightings.text(sighting, Explainer(shop), Words((), shop), "json"))
+    assert (found["protocol"], found["icmp_type"]) == ("ICMP", number)
+    assert (found["source"]["port"], found["destination"]["port"]) == (None, None)
 
 
 @pytest.mark.parametrize(
