@@ -77,7 +77,7 @@ class Words:
         if number in RESERVED:
             return RESERVED[number]
         if number >= LOCAL_SCOPE and host:
-            return f"world {self._blocks(host).get(number, 'block that the manifest does not name')}"
+            return self._blocks(host).get(number, "world, a block that the manifest does not name")
         labels = self._cluster.identities.get(number, ()) if self._cluster is not None else ()
         return labels_text(labels) or str(number)
 
@@ -99,12 +99,15 @@ class Words:
         return {"peer_name": self._peer(entry), "decided_by": self._rules.get(entry.rule, unknown)}
 
     def _blocks(self, host: str) -> Mapping[int, str]:
-        """The blocks that a host's policies speak of, by their numbers there."""
+        """Who is in the blocks that a host's policies speak of, by their numbers there: no endpoint in any of them."""
         if host not in self._numbered and self._cluster is not None:
             from state.policy.compiler import compile_policies
 
             blocks = compile_policies(self._cluster, host).blocks
-            self._numbered[host] = {number: block for block, number in block_numbers(blocks).items()}
+            self._numbered[host] = {
+                number: f"{'nobody in' if blocks[block] else 'world'} {block}"
+                for block, number in block_numbers(blocks).items()
+            }
         return self._numbered.get(host, {})
 
     @cached_property

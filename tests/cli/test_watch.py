@@ -200,8 +200,9 @@ def test_json_has_the_same_and_the_lines_as_a_list(shop: Cluster) -> None:
 OUTSIDE = {
     "a block that the host's policies name": ("alpha", "198.51.100.0/24", "world 198.51.100.0/24"),
     "a block of IPv6": ("alpha", "2001:db8:fa::/48", "world 2001:db8:fa::/48"),
-    "a block that only others name": ("gamma", "198.51.100.0/24", "world block that the manifest does not name"),
-    "nobody": ("alpha", "", "unknown"),
+    "a block that only others name": ("gamma", "198.51.100.0/24", "world, a block that the manifest does not name"),
+    "an address of endpoints that none has": ("gamma", "10.42.0.0/16", "nobody in 10.42.0.0/16"),
+    "nobody at all": ("alpha", "", "unknown"),
 }
 
 
