@@ -142,6 +142,10 @@ class LinuxBpf:
                     found[name] = fd
             yield found if len(found) == len(names) else None
 
+    def leave(self) -> None:
+        """Take the mount away, too, where netctl made it."""
+        self._pins.leave()
+
     def entries(self, name: str) -> Table:
         """All entries of a pinned map."""
         with self._pinned(name) as pinned:
@@ -196,10 +200,15 @@ class LinuxBpf:
                 maps.remove(pinned[CONNECTIONS], struct.pack("<I", endpoint))
 
     def listen(self) -> Iterator[tuple[Event, ...]]:
-        """Events as they happen, in batches."""
+        """Events as they happen, in batches. Raises HostError where there is nothing that could tell of any."""
         from bpf import events
 
-        with self._required(events.LISTENERS) as pinned:
+        with self._pinned(events.LISTENERS) as pinned:
+            if pinned is None:
+                raise HostError.of(
+                    "nothing of netctl is applied on this host (any more)",
+                    "It is new, was destroyed, or has booted since. Run `netctl apply` for it first.",
+                )
             try:
                 yield from events.listen(pinned[events.LISTENERS], self._home)
             finally:

@@ -44,6 +44,12 @@ def test_counters_are_summed_over_cpus() -> None:
     assert (count.reason, count.direction, count.packets, count.bytes) == ("denied by default", "ingress", 3, 150)
 
 
+def test_where_nothing_is_applied_nobody_listens(town: Town) -> None:
+    with pytest.raises(HostError, match="nothing of netctl is applied on this host") as refused:
+        next(town.bpf.listen())
+    assert "netctl apply" in refused.value.problems[0].detail
+
+
 def test_listening_takes_a_slot_and_gives_it_back(town: Town) -> None:
     town.apply()
     assert listening(town) == []

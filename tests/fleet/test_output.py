@@ -114,6 +114,14 @@ def test_the_result_stands_on_standard_output_and_complaints_on_the_other(town: 
     assert "beta: no changes" in done.out
 
 
+@pytest.mark.parametrize("words", [("monitor", "--timeout", "1"), ("test", "--live")], ids=" ".join)
+def test_where_nothing_is_applied_one_is_told_to_apply(bare: Town, words: tuple[str, ...]) -> None:
+    done = bare.netctl(*words)
+    assert done.code == 3, done.out + done.err
+    assert "nothing of netctl is applied on this host" in done.err
+    assert "Run `netctl apply`" in done.err
+
+
 def test_markdown_is_for_pull_requests(town: Town) -> None:
     town.on("alpha", DRIFT)
     text = town.netctl("plan", "--format", "markdown").out
