@@ -22,6 +22,7 @@ OWNER = "netctl"
 _BESIDE = "beside"
 _FOLDERS = ("programs", "links", "qdiscs", _BESIDE)
 ENOENT = 2
+_NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 
 
 class Pins:
@@ -105,17 +106,21 @@ class Pins:
         while folder.startswith(self.base) and os.path.isdir(folder) and not children(folder):
             os.rmdir(folder)
             folder = os.path.dirname(folder)
-        if not os.path.exists(self.base):
-            self._unmount()
+        self.leave()
+
+    def leave(self) -> None:
+        """Unmount the BPF file system where netctl mounted it and nothing is pinned in it any more."""
+        if os.path.isdir(self.base) and not children(self.base):
+            os.rmdir(self.base)
+        # the kernel's own files in it have a dot in their names, and nobody else's can
+        if self._source() == OWNER and all("." in name for name in children(self.root)):
+            _libc("umount2", self.root.encode(), 0)
 
     def prepare(self) -> None:
         """Mount the BPF file system where it is not."""
         if self._source() is None:
-            _libc("mount", OWNER.encode(), self.root.encode(), b"bpf", ctypes.c_ulong(0), None)
-
-    def _unmount(self) -> None:
-        if self._source() == OWNER:
-            _libc("umount2", self.root.encode(), 0)
+            flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
+            _libc("mount", OWNER.encode(), self.root.encode(), b"bpf", flags, b"mode=700")
 
     def _source(self) -> Optional[str]:
         """What the BPF file system at the root was mounted from, None if there is none."""

@@ -177,6 +177,10 @@ class Bpf(Protocol):
         """Take netctl's program away from this hook."""
         ...
 
+    def leave(self) -> None:
+        """Take away what is left when all else is gone: the mount, if netctl made it and nobody else uses it."""
+        ...
+
     def entries(self, name: str) -> Table:
         """All entries of a pinned map; of an array those that are not all zero. Empty where the map is not there."""
         ...

@@ -101,6 +101,9 @@ class FakeBpf:
         for key in keys:
             self._contents.get(name, {}).pop(key, None)
 
+    def leave(self) -> None:
+        """There is no mount."""
+
     def generation(self) -> Generation:
         return Generation(self.epoch, dict(self._tables))
 

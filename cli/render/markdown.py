@@ -21,7 +21,8 @@ def text(plan: Plan, words: Words) -> str:
 
 
 def _summary(plan: Plan) -> Iterator[str]:
-    failed = [host for host in plan.hosts if host.exit_code]
+    failed = [host for host in plan.hosts if not host.applicable]
+    silent = [host for host in failed if host.exit_code]
     yield f"### netctl plan: `{plan.cluster}`"
     yield ""
     if plan.changes:
@@ -30,7 +31,7 @@ def _summary(plan: Plan) -> Iterator[str]:
     elif not failed:
         yield f"**{terminal.NO_CHANGES}**"
     elif len(failed) < len(plan.hosts):
-        yield "**No changes** on the hosts that could be asked."
+        yield f"**No changes** on the {'hosts that could be asked' if len(silent) == len(failed) else 'other hosts'}."
     remarks = list(_remarks(plan))
     yield from ["", *remarks] if remarks else []
 

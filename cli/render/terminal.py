@@ -63,14 +63,17 @@ def _legend(changes: Iterable[Change]) -> Iterator[Line]:
 
 def _closing(plan: Plan, nothing: str) -> Iterator[Line]:
     left = [host.host for host in plan.hosts if host.exit_code]
+    blocked = [host.host for host in plan.hosts if not host.exit_code and not host.applicable]
     if plan.changes:
         yield line(("Plan:", STRONG), f" {total(plan.changes)}.")
-    elif not left:
+    elif not left and not blocked:
         yield line((nothing, GOOD))
-    elif len(left) < len(plan.hosts):
-        yield line("No changes on the hosts that could be asked.")
+    elif len(left) + len(blocked) < len(plan.hosts):
+        yield line(f"No changes on the {'other hosts' if blocked else 'hosts that could be asked'}.")
     if left:
         yield line(("Not planned:", BAD), f" {', '.join(left)}.")
+    if blocked:
+        yield line(("Blocked:", BAD), f" {', '.join(blocked)}.")
 
 
 def _host(host: HostPlan, words: Words) -> Iterator[Line]:

@@ -44,6 +44,7 @@ def leave(
     if rest:
         raise HostError.of(f"{len(rest)} things of netctl's are still there", "\n".join(rest))
     sysctl.restore(kernel)
+    kernel.bpf.leave()
     created = kernel.originals.recall(CREATED)
     kernel.originals.forget()
     for folder in created:

@@ -98,6 +98,7 @@ class Town:
         ]
         for kind, part in steps(KINDS, changes):
             kind.apply(self.kernel, part)
+        self.bpf.leave()
 
     def ids(self) -> dict[str, int]:
         """The kernel's id of everything pinned, and of the tables in the active slot."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,33 @@ def test_destroying_leaves_no_pin_no_mount_and_no_program(town: Town) -> None:
     assert town.run("tc qdisc show dev eth0 clsact") == ""
 
 
-@pytest.mark.parametrize("harm", ["ip link del nc-0005", "ip link del nc-overlay", ""])
+@pytest.mark.parametrize("harm", ["ip link del nc-0005", "ip link del nc-overlay", "rm -r {root}/netctl", ""])
 def test_destroying_leaves_no_pin_of_what_was_harmed_before(town: Town, harm: str) -> None:
     town.apply()
     if harm:
-        town.run(harm)
+        town.run(harm.format(root=town.root))
     elif town.bpf.tcx():
         intruder.detach(town.root / "netctl/links/nc-0005-egress")
     town.destroy()
     assert list(town.root.iterdir()) == []
+    assert f" {town.root} " not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_nobody_else_may_look_into_the_file_system_that_netctl_mounts(town: Town) -> None:
+    town.apply()
+    assert stat.S_IMODE(town.root.stat().st_mode) & 0o777 == 0o700
+    (mount,) = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {town.root} " in line]
+    assert "nosuid,nodev,noexec" in mount
+
+
+def test_a_mount_of_netctl_s_that_others_use_meanwhile_stays(town: Town) -> None:
+    town.apply()
+    (town.root / "other").mkdir()
+    town.destroy()
+    assert [path.name for path in town.root.iterdir() if "." not in path.name] == ["other"]
+    (town.root / "other").rmdir()
+    town.bpf.leave()
+    assert f" {town.root} " not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_whoever_is_killed_replacing_a_pin_leaves_the_old_one(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,25 @@ def test_what_is_in_the_way_is_reported_and_stays(only_beta: Town, name: str) ->
         town.on("alpha", foreign.remove)
 
 
+def test_a_host_with_something_in_the_way_is_not_what_the_manifest_says(town: Town) -> None:
+    """Even where there is nothing that netctl could change."""
+    slice_of_beta = town.cluster.hosts["beta"].slice_ipv4
+    town.on("alpha", f"ip route replace {slice_of_beta} via 203.0.113.254 dev eth0")
+    try:
+        planned = town.netctl("plan")
+        assert planned.code == 3
+        assert planned.out.splitlines()[-2:] == ["No changes on the other hosts.", "Blocked: alpha."]
+        status = town.netctl("status")
+        assert status.code == 3
+        assert "alpha: drifted" in status.out
+        assert "1 in sync, 1 drifted, 0 unreachable." in status.out
+        assert [host["in_sync"] for host in town.netctl("status", "--format", "json").json["hosts"]] == [False, True]
+        assert "Every host is what the manifest says" not in town.netctl("plan", "--format", "markdown").out
+    finally:
+        town.on("alpha", f"ip route del {slice_of_beta}")
+        town.settle()
+
+
 def test_namespaces_that_somebody_makes_later_hold_up_nobody(town: Town) -> None:
     town.down()
     town.boot()
