@@ -25,7 +25,7 @@ def check(sections: Sections, manifest: Manifest, report: Report) -> None:
             if address is None:
                 continue
             where = place(sections.endpoints[key], family)
-            _inside(family, address, endpoint, where, manifest, report)
+            _inside(family, address, endpoint, where, sections, manifest, report)
             other = taken.setdefault(address, key)
             if other != key:
                 report.error(
@@ -45,12 +45,20 @@ def place(node: Node, family: str) -> Source:
 
 
 def _inside(
-    family: str, address: Address, endpoint: EndpointEntry, where: Source, manifest: Manifest, report: Report
+    family: str,
+    address: Address,
+    endpoint: EndpointEntry,
+    where: Source,
+    sections: Sections,
+    manifest: Manifest,
+    report: Report,
 ) -> None:
     whole: Optional[Network] = getattr(manifest.ranges, family)
     host = manifest.hosts.get(endpoint.host)
     fixed: Optional[Network] = getattr(host, f"slice_{family}") if host is not None else None
     title = f"endpoints.{endpoint.key}"
+    if whole is None and sections.doubtful_range(family):
+        return
     if whole is None or address not in whole:
         there = f"That range is {whole}." if whole else "There is no such range."
         report.error(
@@ -65,7 +73,7 @@ def _inside(
             title,
         )
         return
-    network = fixed or slice_around(family, address, manifest)
+    network = fixed or slice_around(family, address, endpoint.host, sections, manifest)
     if network is not None and not first_usable(network) <= int(address) <= last_usable(network):
         report.error(
             where,
@@ -75,8 +83,12 @@ def _inside(
         )
 
 
-def slice_around(family: str, address: Address, manifest: Manifest) -> Optional[Network]:
-    """The slice that an address would lie in, where hosts do not fix theirs."""
+def slice_around(family: str, address: Address, host: str, sections: Sections, manifest: Manifest) -> Optional[Network]:
+    """The slice that an address would lie in where its host does not fix one; None where a mistake hides it."""
+    if host not in manifest.hosts or sections.doubtful("hosts", host, "slice"):
+        return None
+    if sections.doubtful("ranges", "endpoints", "hostPrefix", family):
+        return None
     prefix: int = getattr(manifest.ranges, f"host_prefix_{family}")
     whole: Optional[Network] = getattr(manifest.ranges, family)
     if whole is None or whole.prefixlen > prefix:
@@ -93,7 +105,7 @@ def _one_slice_each(family: str, sections: Sections, manifest: Manifest, report:
         host = manifest.hosts.get(endpoint.host)
         if address is None or host is None or getattr(host, f"slice_{family}") is not None:
             continue
-        network = slice_around(family, address, manifest)
+        network = slice_around(family, address, host.name, sections, manifest)
         if network is None or address not in getattr(manifest.ranges, family):
             continue
         mine, first = slice_of.setdefault(host.name, (network, key))
@@ -122,7 +134,9 @@ def _room(sections: Sections, manifest: Manifest, report: Report) -> None:
             whole: Optional[Network] = getattr(manifest.ranges, family)
             prefix: int = getattr(manifest.ranges, f"host_prefix_{family}")
             fixed: Optional[Network] = getattr(host, f"slice_{family}")
-            if whole is None or (fixed is None and whole.prefixlen > prefix):
+            known = not sections.doubtful("ranges", "endpoints", "hostPrefix", family)
+            known = known and not sections.doubtful("hosts", name, "slice")
+            if whole is None or (fixed is None and (whole.prefixlen > prefix or not known)):
                 continue
             network = fixed or type(whole)((int(whole.network_address), prefix))
             room = usable(network)

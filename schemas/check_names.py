@@ -31,7 +31,7 @@ def check(sections: Sections, manifest: Manifest, report: Report, require_host_k
 
 def _endpoints(sections: Sections, manifest: Manifest, report: Report) -> None:
     for key, endpoint in manifest.endpoints.items():
-        if endpoint.host not in sections.host_names:
+        if endpoint.host and endpoint.host not in sections.host_names:
             report.error(
                 value_at(sections.endpoints[key], "host"),
                 f'endpoint {key} is on an unknown host "{endpoint.host}"',
@@ -59,6 +59,8 @@ def _namespaces(sections: Sections, manifest: Manifest, report: Report) -> None:
 def _network_namespaces(sections: Sections, manifest: Manifest, report: Report) -> None:
     taken: dict[tuple[str, str], str] = {}
     for key, endpoint in manifest.endpoints.items():
+        if not endpoint.host or not endpoint.netns:
+            continue
         other = taken.setdefault((endpoint.host, endpoint.netns), key)
         if other != key:
             report.error(
@@ -73,7 +75,7 @@ def _ssh(sections: Sections, manifest: Manifest, report: Report, require_host_ke
     taken: dict[tuple[str, int], str] = {}
     for name, host in manifest.hosts.items():
         node = sections.hosts[name]
-        if require_host_keys and not host.ssh.host_key and name not in sections.doubtful:
+        if require_host_keys and not host.ssh.host_key and not sections.doubtful("hosts", name):
             report.error(
                 place(node, "ssh"),
                 f"host {name} has no hostKey",

@@ -48,7 +48,7 @@ def check(sections: Sections, manifest: Manifest, report: Report) -> None:
     """Report ranges that are missing, unusable, too small or in the way."""
     node = sections.ranges
     given = list(ranges(manifest))
-    if not given and manifest.hosts and (node is None or not _has_range(node)):
+    if not given and manifest.hosts and not any(map(sections.doubtful_range, FAMILIES)):
         hint = "Write it as: ranges: {endpoints: {ipv4: 10.42.0.0/16}}"
         report.error(
             node.place if node else Source(MAIN, 1),
@@ -57,24 +57,21 @@ def check(sections: Sections, manifest: Manifest, report: Report) -> None:
             "ranges.endpoints",
         )
     if node is not None:
-        _unused_prefix(node, manifest, report)
+        _unused_prefix(node, sections, manifest, report)
         for item in given:
-            _size(item, node, manifest, report)
+            _usable(item, node, report)
+            if not sections.doubtful("ranges", "endpoints", "hostPrefix", item.family):
+                _size(item, node, manifest, report)
             _underlay_apart(item, sections, manifest, report)
     _slices(sections, manifest, report)
     _underlays(sections, manifest, report)
 
 
-def _has_range(node: Node) -> bool:
-    endpoints = node.fields.get("endpoints")
-    return endpoints is not None and bool(endpoints.fields.keys() & set(FAMILIES))
-
-
-def _unused_prefix(node: Node, manifest: Manifest, report: Report) -> None:
+def _unused_prefix(node: Node, sections: Sections, manifest: Manifest, report: Report) -> None:
     endpoints = node.fields.get("endpoints")
     prefixes = endpoints.fields.get("hostPrefix") if endpoints is not None else None
     for family, prefix in prefixes.fields.items() if prefixes is not None else ():
-        if getattr(manifest.ranges, family) is None:
+        if getattr(manifest.ranges, family) is None and not sections.doubtful_range(family):
             report.error(
                 prefix.place,
                 f"hostPrefix.{family} without a range",
@@ -83,12 +80,20 @@ def _unused_prefix(node: Node, manifest: Manifest, report: Report) -> None:
             )
 
 
+def _usable(item: Range, node: Node, report: Report) -> None:
+    if _has_another_meaning(item.network.network_address):
+        report.error(
+            value_at(node, "endpoints", item.family),
+            f"{item.network} cannot be used for endpoints",
+            "It has another meaning to every host.",
+            f"ranges.endpoints.{item.family}",
+        )
+
+
 def _size(item: Range, node: Node, manifest: Manifest, report: Report) -> None:
     where = value_at(node, "endpoints", item.family)
     address = f"ranges.endpoints.{item.family}"
     network = item.network
-    if _has_another_meaning(network.network_address):
-        report.error(where, f"{network} cannot be used for endpoints", "It has another meaning to every host.", address)
     if network.prefixlen > item.prefix:
         report.error(
             where,
@@ -143,7 +148,7 @@ def _slices(sections: Sections, manifest: Manifest, report: Report) -> None:
             if network is None:
                 continue
             where, address = value_at(sections.hosts[name], "slice", family), f"hosts.{name}.slice.{family}"
-            if whole is None or not _within(network, whole):
+            if not _within(network, whole) if whole is not None else not sections.doubtful_range(family):
                 report.error(where, f"the slice {network} of host {name} is outside ranges.endpoints.{family}",
                              f"That range is {whole}." if whole else "There is no such range.", address)  # fmt: skip
             if network.prefixlen > SMALLEST_SLICE[family]:
@@ -166,6 +171,8 @@ def _underlays(sections: Sections, manifest: Manifest, report: Report) -> None:
         taken: dict[Address, str] = {}
         for name, host in manifest.hosts.items():
             address: Optional[Address] = getattr(host.underlay, family)
+            if sections.doubtful("hosts", name, "underlay"):
+                continue
             if address is not None and len(manifest.hosts) > 1 and _has_another_meaning(address):
                 report.error(
                     value_at(sections.hosts[name], "underlay", family),
@@ -185,6 +192,8 @@ def _underlays(sections: Sections, manifest: Manifest, report: Report) -> None:
         return
     for family, why in _needed_families(manifest):
         for name, host in manifest.hosts.items():
+            if sections.doubtful("hosts", name, "underlay"):
+                continue
             if not (host.underlay.ipv4 or host.underlay.ipv6):
                 _no_underlay(sections.hosts[name], host, report)
             elif getattr(host.underlay, family) is None:

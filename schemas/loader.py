@@ -5,7 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from schemas import build, check_addresses, check_names, check_ranges, documents, folder, lockfile, positions, sections
+from schemas import (
+    build,
+    check_addresses,
+    check_names,
+    check_network,
+    check_ranges,
+    documents,
+    folder,
+    intact,
+    lockfile,
+    positions,
+    sections,
+)
 from schemas.positions import Node
 from schemas.report import Report
 from schemas.shape import shown
@@ -13,7 +25,7 @@ from state import lock
 from state.cluster import Cluster
 from state.manifest import Manifest
 from state.policy import documents as policies
-from state.problem import ManifestError, Problem, Source, errors
+from state.problem import ManifestError, Problem, Source
 
 
 def load(path: Path, require_host_keys: bool = True) -> tuple[Manifest, list[Problem]]:
@@ -45,6 +57,7 @@ def load_cluster(path: Path, require_host_keys: bool = True) -> tuple[Cluster, l
 
 def _read(path: Path, report: Report, require_host_keys: bool) -> Manifest:
     parts, rest = _parse(path, report)
+    unread = report.errors
     found = sections.gather(parts, report)
     manifest = build.manifest(found, documents.read(rest, report))
     if report.incomplete:
@@ -53,9 +66,11 @@ def _read(path: Path, report: Report, require_host_keys: bool) -> Manifest:
     check_names.check(found, manifest, report, require_host_keys)
     check_ranges.check(found, manifest, report)
     check_addresses.check(found, manifest, report)
-    # With an endpoint left out for a mistake, a selector may well select nobody: that is no mistake of its own.
-    told = policies.check(manifest)
-    report.add(errors(told) if report.failed else told)
+    check_network.check(found, manifest, report)
+    labels = intact.read(unread, [*parts, *rest]) and intact.labels(found)
+    told = policies.check(manifest, labels, labels and intact.ports(found))
+    torn = {problem.source.file for problem in unread if problem.source is not None}
+    report.add(item for item in told if item.severity == "error" or not (item.source and item.source.file in torn))
     return manifest
 
 

@@ -46,9 +46,14 @@ class Report:
         return lines[source.line - 1].rstrip() if source and 0 < source.line <= len(lines) else ""
 
     @property
+    def errors(self) -> list[Problem]:
+        """All that stops, of what was found so far."""
+        return errors(self._problems)
+
+    @property
     def failed(self) -> bool:
         """Whether anything found so far stops."""
-        return bool(errors(self._problems))
+        return bool(self.errors)
 
     def sorted(self) -> list[Problem]:
         """All problems by file and line, each once."""

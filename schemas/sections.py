@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Union
 
+from schemas import judge
 from schemas.folder import MAIN
+from schemas.judge import Path
 from schemas.positions import Node
-from schemas.report import Report
+from schemas.report import Report, closest
 from schemas.shape import Shape
 from state.problem import Source
 
@@ -18,8 +20,10 @@ DEFAULT_NAMESPACE = "default"
 class Sections:
     """The nodes of every section that fit the schema; endpoints by `namespace/name`.
 
+    Of an endpoint, and of the cluster, there is also what is left beside a mistake: what must be there may be missing.
     `host_names`, `endpoint_keys` and `namespace_names` are all that were written, well or badly: a reference to a host
-    with a mistake in it is not a second mistake. `doubtful` are hosts with a mistake: what they lack may be just that.
+    with a mistake in it is not a second mistake. `wrong` is where a value was left out for a mistake; `torn`, whether
+    an endpoint was, whole.
     """
 
     cluster: Optional[Node] = None
@@ -32,7 +36,20 @@ class Sections:
     host_names: set[str] = field(default_factory=set[str])
     endpoint_keys: set[str] = field(default_factory=set[str])
     namespace_names: set[str] = field(default_factory=set[str])
-    doubtful: set[str] = field(default_factory=set[str])
+    wrong: set[Path] = field(default_factory=set[Path])
+    torn: bool = False
+
+    def doubtful(self, *path: str) -> bool:
+        """Whether there was a mistake at a place, above it or below it: what is not there may be just that."""
+        return any(found[: len(path)] == path or path[: len(found)] == found for found in self.wrong)
+
+    def doubtful_range(self, family: str) -> bool:
+        """Whether a mistake may be what keeps a family from having a range."""
+        beside = {("hostPrefix",), ("ipv4",), ("ipv6",)} - {(family,)}
+        return any(
+            not found or (found[0] == "ranges" and found[1:2] != ("services",) and found[2:3] not in beside)
+            for found in self.wrong
+        )
 
 
 def gather(parts: list[Node], report: Report) -> Sections:
@@ -43,13 +60,20 @@ def gather(parts: list[Node], report: Report) -> Sections:
         _only_in_main(part, report)
         _written_names(part, sections)
         checked = shape.check(part)
-        sections.doubtful.update(name for name in sections.host_names if shape.dropped_below("hosts", name))
+        sections.wrong.update((meant(path[0]), *path[1:]) if path else path for path in shape.wrong)
+        if shape.pieces is not None:
+            _single(shape.pieces, sections, report)
+            _endpoints(shape.pieces, sections, report)
         if checked is not None:
-            _single(checked, sections, report)
             _named(checked, sections, report)
             if "assertions" in checked.fields:
                 sections.assertions.extend(checked.fields["assertions"].items)
     return sections
+
+
+def meant(section: Union[str, int]) -> str:
+    """The section that a misspelt one was probably meant to be."""
+    return closest(str(section), judge.manifest_schema()["properties"]) or str(section)
 
 
 def check_cluster(parts: list[Node], report: Report) -> None:
@@ -117,6 +141,9 @@ def _named(part: Node, sections: Sections, report: Report) -> None:
     for section, known in (("hosts", sections.hosts), ("namespaces", sections.namespaces)):
         for name, node in _members(part, section):
             _add(section, name, node, known, report)
+
+
+def _endpoints(part: Node, sections: Sections, report: Report) -> None:
     for name, node in _members(part, "endpoints"):
         namespace = node.fields.get("namespace")
         if "/" in name and namespace is not None and namespace.text != name.partition("/")[0]:
@@ -126,8 +153,11 @@ def _named(part: Node, sections: Sections, report: Report) -> None:
                 "Say it once: in the key, or under `namespace`.",
                 f"endpoints.{name}",
             )
-        else:
-            _add("endpoints", endpoint_key(name, node), node, sections.endpoints, report)
+            sections.torn = True
+        elif ("endpoints", name, "namespace") not in sections.wrong:
+            key = endpoint_key(name, node)
+            sections.torn |= key in sections.endpoints
+            _add("endpoints", key, node, sections.endpoints, report)
 
 
 def _members(part: Node, section: str) -> list[tuple[str, Node]]:

@@ -19,24 +19,27 @@ _SAID = ("type", "enum", "pattern", "minLength", "minimum", "maximum")
 
 
 class Shape:
-    """Checks nodes against the manifest's schema; what is wrong goes to the report."""
+    """Checks a node against the manifest's schema; what is wrong goes to the report.
+
+    Then `wrong` is where something did not fit, and `pieces` is the tree without just that: each value in it is right,
+    though what must stand beside it may be missing.
+    """
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._dropped: set[Path] = set()
-
-    def dropped_below(self, *path: str) -> bool:
-        """Whether anything at or below a path did not fit."""
-        return any(found[: len(path)] == path for found in self._dropped)
+        self.wrong: set[Path] = set()
+        self.pieces: Optional[Node] = None
 
     def check(self, node: Node) -> Optional[Node]:
         """The part of the node that fits; None where so little fits that the whole is useless."""
         found = judge.findings(node)
         self._tell(node, found)
-        dropped = {*judge.wrong(node), *(place for finding in found for place in finding.places)}
+        unfit = (place for finding in found if finding.keyword != "required" for place in finding.places)
+        self.wrong = {*judge.wrong(node), *unfit}
+        self.pieces = judge.without(node, self.wrong)
+        dropped = {*self.wrong, *(place for finding in found for place in finding.places)}
         fitting: Optional[Node] = node
         while dropped and fitting is not None:
-            self._dropped |= dropped
             fitting = judge.without(fitting, dropped)
             # A mapping that has lost a member it must have does not fit either: that, too, is the library's to say.
             found = judge.findings(fitting) if fitting is not None else []

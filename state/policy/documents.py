@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Optional
 
 from state.manifest import Document, Manifest, Port
 from state.policy import cilium, kubernetes
@@ -12,6 +13,7 @@ from state.policy.node import Node, root, title
 from state.policy.rules import Rule, Rules, Section
 from state.problem import ManifestError, Problem, errors
 
+EVERY_PROTOCOL = ("SCTP", "TCP", "UDP")
 READERS: Mapping[str, Callable[[Node], Rules]] = {
     "CiliumNetworkPolicy": cilium.read,
     "CiliumClusterwideNetworkPolicy": cilium.read,
@@ -43,13 +45,16 @@ def rules_of(documents: Iterable[Document]) -> Rules:
     return rules
 
 
-def check(manifest: Manifest) -> list[Problem]:
-    """Everything wrong with the manifest's policies, errors and warnings, in the order of the documents."""
+def check(manifest: Manifest, labels: bool = True, ports: bool = True) -> list[Problem]:
+    """Everything wrong with the manifest's policies, errors and warnings, in the order of the documents.
+
+    `labels` and `ports`: whether those of all endpoints are known. What is not known is not missed.
+    """
     rules, problems = read(manifest.documents)
     problems += collisions(rules.rules)
     parties = _parties(manifest)
-    problems += _dangling(rules, parties)
-    problems += _named_ports(rules, parties)
+    problems += _dangling(rules, parties) if labels else ()
+    problems += _named_ports(rules, parties) if ports else ()
     problems += _managed_blocks(rules, manifest)
     return problems
 
@@ -142,13 +147,9 @@ def _named_ports(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
                 for party in parties
                 if party.key and (not choosers or any(selector.matches(party.labels) for selector in choosers))
             ]
-            if not any(port.name in party.ports for party in ends) and (str(rule.source), (port.name,)) not in told:
+            if (str(rule.source), (port.name,)) not in told and (unmet := _unmet(port.name, rule, ends)) is not None:
                 told.add((str(rule.source), (port.name,)))
-                yield _warning(
-                    f"no endpoint concerned defines the port `{port.name}`",
-                    "A port's name is resolved at the destination; where it is not defined it means nothing.",
-                    rule,
-                )
+                yield unmet
             for party in ends:
                 numbers = {
                     (other.ports[port.name].number, other.ports[port.name].protocol)
@@ -164,6 +165,29 @@ def _named_ports(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
                         "means all of these numbers on all of them. Give them different labels, or the same numbers.",
                         rule,
                     )
+
+
+def _unmet(name: str, rule: Rule, ends: list[_Party]) -> Optional[Problem]:
+    """What is wrong with a port's name where nobody concerned defines it, or nobody with the protocol of the rule."""
+    defined = {
+        (party.ports[name].number, party.ports[name].protocol): party.key for party in ends if name in party.ports
+    }
+    if not defined:
+        return _warning(
+            f"no endpoint concerned defines the port `{name}`",
+            "A port's name is resolved at the destination; where it is not defined it means nothing.",
+            rule,
+        )
+    asked = {port.protocol for port in rule.ports or () if port.name == name}
+    unmet = sorted(asked - {protocol for _, protocol in defined})
+    if not unmet or tuple(sorted(asked)) == EVERY_PROTOCOL:  # of every protocol, one is enough
+        return None
+    listed = ", ".join(f"{number}/{protocol} on {key}" for (number, protocol), key in sorted(defined.items()))
+    return _warning(
+        f"no endpoint concerned defines the port `{name}` for {' or '.join(unmet)}",
+        f"It is {listed}; for another protocol the name means nothing.",
+        rule,
+    )
 
 
 def _managed_blocks(rules: Rules, manifest: Manifest) -> Iterator[Problem]:

@@ -118,7 +118,7 @@ LOCK_PROBLEMS = {
         ],
     ),
 }
-WRONG = {
+WRONG: dict[str, tuple[dict[str, str], list[str]]] = {
     "nothing": ({}, []),
     "the manifest": (
         {"mode: overlay": "mode: overly"},

@@ -10,6 +10,7 @@ HOST_BETA = f"  beta: {{address: 203.0.113.12, ssh: {{hostKey: {KEY}}}}}"
 WEB = "  web: {host: alpha, namespace: shop, labels: {app: web}, attach: {netns: web}}"
 DB = "  db: {host: beta, namespace: shop, labels: {app: db}, attach: {netns: db}}"
 RANGES = 'endpoints: {ipv4: 10.42.0.0/16, ipv6: "fd42::/48"}'
+PORT = "      toPorts: [{ports: [{port: sql, protocol: UDP}]}]\n"
 ASSERTION = "from: shop/web, to: shop/db, port: 80/TCP, expect: allow"
 
 
@@ -92,6 +93,7 @@ SCHEMA = [
     Case("an encapsulation that comes later", {"mode: overlay": "mode: overlay, encapsulation: geneve"}),
     Case("an encapsulation that does not exist", {"mode: overlay": "mode: overlay, encapsulation: gre"}),
     Case("attach to a container", {"attach: {netns: web}": "attach: {container: web}"}),
+    Case("attach by a veth pair", {"attach: {netns: web}": "attach: {veth: foo}"}),
     Case("attach as text", {"attach: {netns: web}": "attach: web"}),
     Case("a section without content", {"  shop: {}": "  shop:"}),
     Case("a mapping where a list belongs", {f"  - {{{ASSERTION}}}": "  first: {}"}),
@@ -150,6 +152,27 @@ RANGES_AND_ADDRESSES = [
         "a range over the address that SSH uses",
         {**alpha("underlay: {ipv4: 198.51.100.1}"), "10.42.0.0/16": "203.0.0.0/16"},
     ),
+    Case(
+        "a prefix beside a range with a mistake",
+        {RANGES: "endpoints: {ipv4: 203.0.113.0/20, hostPrefix: {ipv4: 24}}"},
+    ),
+    Case(
+        "a slice and an address beside a range with a mistake",
+        {
+            RANGES: "endpoints: {ipv4: 10.42.1.0/16}",
+            **web("address: 10.42.7.9"),
+            **alpha("slice: {ipv4: 10.42.7.0/24}"),
+        },
+    ),
+    Case("a range misspelt", {RANGES: "endpoints: {ipv: 10.42.0.0/16, hostPrefix: {ipv4: 24}}"}),
+    Case(
+        "a range beside a prefix with a mistake",
+        {
+            RANGES: "endpoints: {ipv4: 10.42.0.0/25, hostPrefix: {ipv4: 31}}",
+            **web("address: 10.42.0.1"),
+        },
+    ),
+    Case("an underlay with a mistake", alpha("underlay: {ipv4: 203.0.113.300}")),
     Case("a multicast range", {"10.42.0.0/16": "239.0.0.0/16"}),
     Case("a range over the hosts' own network", {"10.42.0.0/16": "203.0.0.0/16"}),
     Case("a slice outside the range", {HOST_BETA: HOST_BETA[:-1] + ", slice: {ipv4: 10.43.0.0/24}}"}),
@@ -177,6 +200,13 @@ RANGES_AND_ADDRESSES = [
     Case("a host reached by a name, without an underlay", {"203.0.113.12": "beta.example.org"}),
     Case("hosts without a family in common", {"203.0.113.12": '"2001:db8::12"'}),
     Case("native routing without IPv6 between the hosts", {"mode: overlay": "mode: native"}),
+    Case(
+        "what only tunnels have, in native mode",
+        {
+            "network: {mode: overlay}": "network:\n  mode: native\n  encapsulation: vxlan\n  port: 4789",
+            RANGES: "endpoints: {ipv4: 10.42.0.0/16}",
+        },
+    ),
     Case("an address outside its range", web("address: 10.43.0.5")),
     Case(
         "an IPv6 address without a range",
@@ -195,6 +225,19 @@ RANGES_AND_ADDRESSES = [
         "two endpoints with one address",
         {**web("address: 10.42.7.9"), "{host: beta,": "{host: alpha, address: {ipv4: 10.42.7.9},"},
     ),
+    Case(
+        "two endpoints with one address, and one of them with another mistake",
+        {
+            **web("address: 10.42.7.9"),
+            "{host: beta,": "{host: alpha, address: {ipv4: 10.42.7.9},",
+            "netns: db": "veth: db",
+        },
+    ),
+    Case(
+        "an endpoint with many mistakes",
+        {**web("address: 10.43.7.9"), "host: alpha,": "host: omega,", "netns: web": "container: web"},
+    ),
+    Case("an endpoint without a host", {"web: {host: alpha,": "web: {address: 10.43.7.9,"}),
     Case(
         "addresses of one host in two slices",
         {**web("address: 10.42.7.9"), "{host: beta,": "{host: alpha, address: 10.42.8.9,"},
@@ -221,6 +264,35 @@ POLICIES = [
     Case("a trap inside a policy", {}, policy("{app: web}", "{app: yes}")),
     Case("a selector that selects nobody", {}, policy("{app: web}", "{app: wbe}")),
     Case("a subject that nobody is", {}, policy("{app: db}", "{app: bd}")),
+    Case(
+        "a selector that selects nobody beside mistakes that say nothing of labels",
+        {"mode: overlay": "mode: overly, mode: native", "{netns: web}": "{netns: -}", "203.0.113.11": "-"},
+        policy("{app: web}", "{app: wbe}"),
+    ),
+    Case(
+        "a selector that may mean an endpoint with a mistake",
+        {"labels: {app: web}": "lables: {app: wbe}"},
+        policy("{app: web}", "{app: wbe}"),
+    ),
+    Case(
+        "a selector beside a broken policy",
+        {},
+        {
+            **policy("{app: web}", "{app: wbe}"),
+            "policies/b.yaml": POLICY.replace("name: db", "name: b, nmae: b, name: c"),
+        },
+    ),
+    Case("a selector that may mean an endpoint given twice", {DB: f"{DB}\n{WEB}"}, policy("{app: web}", "{app: wbe}")),
+    Case(
+        "a port that nobody defines beside a mistake elsewhere",
+        {"mode: overlay": "mode: overly"},
+        {"policies/db.yaml": POLICY + PORT},
+    ),
+    Case(
+        "a port that may be one with a mistake",
+        {"{host: beta,": "{host: beta, ports: {sql: 5432},"},
+        {"policies/db.yaml": POLICY + PORT},
+    ),
     Case("an unknown field", {}, policy("fromEndpoints", "fromEndpoint")),
 ]
 
