@@ -20,10 +20,10 @@ MAIN_TABLE = 254
 class Link:
     """A network device as the kernel shows it.
 
-    `type` is the kernel's word (`veth`, `vxlan`; none for hardware); `port` and `external` are of VXLAN. `peer_index`
-    and `peer_netns` say where the other end of a veth is; the latter is None where that namespace has no name, and for
-    devices that are not in the host's own. `link_local` tells whether the kernel makes an fe80 address for it, `ipv6`
-    whether it speaks IPv6 at all.
+    `type` is the kernel's word (`veth`, `vxlan`; none for hardware). Of VXLAN are `port`, `external` and `ttl`: the
+    outer packets', 0 is the kernel's choice. `peer_index` and `peer_netns` say where the other end of a veth is;
+    the latter is None where that namespace has no name, and for devices that are not in the host's own.
+    `link_local` tells whether the kernel makes an fe80 address for it, `ipv6` whether it speaks IPv6 at all.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Link:
     accept_ra: int = 0
     ipv6: bool = False
     link_local: bool = False
+    ttl: int = 0
 
 
 @dataclass(frozen=True)

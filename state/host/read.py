@@ -69,6 +69,7 @@ def _link(message: bytes, namespaces: Callable[[], Mapping[int, str]]) -> Link:
         accept_ra=ipv6[0][3] if ipv6 else 0,
         ipv6=bool(ipv6 and not ipv6[0][26]),
         link_local=bool(ipv6 and ipv6[1] != 1),
+        ttl=details.get(5, b"\0")[0],
     )
 
 

@@ -29,7 +29,7 @@ ELSEWHERE = "?"
 
 @dataclass(frozen=True)
 class Device:
-    """A device. `netns` and `peer*` are of a veth's other end, `port` is of VXLAN; `mark` is the alternative name.
+    """A device. `netns` and `peer*` are of a veth's other end, `port` and `ttl` of VXLAN; `mark` is its altname.
 
     `accept_ra` and `link_local` are those of the end where they are greater: both are to be off.
     """
@@ -49,6 +49,7 @@ class Device:
     accept_ra: int = 0
     link_local: bool = False
     ipv6: bool = True
+    ttl: int = 0
 
 
 class Devices(Kind[Device]):
@@ -56,8 +57,10 @@ class Devices(Kind[Device]):
 
     name = "device"
     value = Device
-    fixed = frozenset({"type", "port", "netns", "peer"})
-    usual = MappingProxyType({"rp_filter": LOOSE, "accept_ra": 0, "link_local": False, "ipv6": True, "peer_ipv6": True})
+    fixed = frozenset({"type", "port", "netns", "peer", "ttl"})
+    usual = MappingProxyType(
+        {"rp_filter": LOOSE, "accept_ra": 0, "link_local": False, "ipv6": True, "peer_ipv6": True, "ttl": 0}
+    )
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Device]]:
         """A pair for each endpoint that is not pending, and the tunnel in overlay mode."""
@@ -95,6 +98,13 @@ class Devices(Kind[Device]):
 
     def obstacle(self, problem: Problem, value: Device) -> Problem:
         """What stands where an endpoint's own end would be is there, and not among the host's devices."""
+        if naming.is_mark(value.peer_mark):
+            name = problem.address.rpartition(" ")[2]
+            return replace(
+                problem,
+                detail="Its other end has netctl's mark, and it has lost its own. If nobody else has made it:\n"
+                f"ip link property add dev {name} altname {value.peer_mark}",
+            )
         if value.peer_mac or not value.peer:
             return problem
         return replace(problem, summary=f"device {value.peer} in netns {value.netns} exists and is not netctl's")
@@ -186,7 +196,7 @@ def _other_end(kernel: Kernel, link: Link, inside: dict[str, list[Link]]) -> Opt
 
 def _device(link: Link, end: Optional[Link]) -> Device:
     own = Device(
-        link.type, link.mac, link.mtu, _mark(link), link.port,
+        link.type, link.mac, link.mtu, _mark(link), link.port, ttl=link.ttl,
         rp_filter=link.rp_filter, accept_ra=link.accept_ra, link_local=link.link_local, ipv6=link.ipv6,
     )  # fmt: skip
     if link.type != "veth":

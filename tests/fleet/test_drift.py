@@ -141,6 +141,7 @@ LARGE = {
     "an endpoint's namespace deleted": shell("ip netns del web-1"),
     "an endpoint's device down": shell("ip link set nc-0ec9 down"),
     "an endpoint's own device down": shell("ip -n web-1 link set eth0 down"),
+    "the tunnel's packets made short-lived": shell(f"ip link set {OVERLAY} type vxlan ttl 1", line=HOST),
     "the tunnel down": shell(f"ip link set {OVERLAY} down", line=HOST),
     "a hardware address changed": shell("ip -n web-1 link set eth0 address 02:00:00:00:00:01"),
     "all addresses flushed": shell(f"ip address flush dev {OVERLAY}; ip -n web-1 address flush dev eth0"),

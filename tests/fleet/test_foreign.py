@@ -148,6 +148,7 @@ def test_a_device_whose_mark_was_removed_is_nobody_s_and_stays(town: Town) -> No
     done = town.netctl("apply", "--yes")
     assert done.code == 3
     assert "device nc-0ec9 exists and is not netctl's" in done.err
+    assert "ip link property add dev nc-0ec9 altname netctl.shop.web-1" in done.err
     assert "nc-0ec9" in town.on("alpha", "ip link show nc-0ec9")
     town.on("alpha", "ip link property add dev nc-0ec9 altname netctl.shop.web-1")
     town.settle()
