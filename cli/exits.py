@@ -8,7 +8,7 @@
     6    the plan is stale: a host has moved since it was made
     7    somebody else holds the lock of a host
     64   the command line is wrong
-    65   the manifest or its lock file is wrong
+    65   the manifest, its lock file or a saved plan is wrong
     130  interrupted
     141  whoever read our output went away
 

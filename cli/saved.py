@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cli import workflow
+from cli import exits, workflow
 from state import plan as plans
 from state.cluster import Cluster
 from state.kinds import KINDS
 from state.plan import Plan
-from state.problem import NetctlError, UsageError
+from state.problem import ManifestError, NetctlError, Problem, UsageError
 
 
 def require_folder(path: Path) -> None:
@@ -45,21 +46,49 @@ class Saved:
 
 
 def read(path: Path, lab: bool) -> Saved:
-    """What `write` saved. Raises NetctlError for anything else, and UsageError for a plan of other hosts."""
+    """What `write` saved. Raises ManifestError for anything else, and UsageError for a plan of other hosts."""
     data = _content(path)
     if data["lab"] != lab:
         made, how = ("the lab", "Add --lab.") if data["lab"] else ("the real hosts", "Leave --lab away.")
         raise UsageError.of(f"{path} is a plan for {made}", how)
-    plan = plans.load(KINDS, data)
-    with tempfile.TemporaryDirectory(prefix="netctl-plan-") as folder:
-        for name, text in data["files"].items():
-            target = (Path(folder) / name).resolve()
-            if not target.is_relative_to(Path(folder).resolve()):
-                raise _no_plan(path, f"It names a file outside: {name}")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-        cluster, _ = workflow.validate(Path(folder), lab)
+    try:
+        plan = plans.load(KINDS, data)
+    except ManifestError as error:
+        raise ManifestError(*(replace(problem, address=str(path)) for problem in error.problems)) from error
+    cluster = _manifest(path, data["files"], lab)
+    _require_fitting(path, plan, cluster)
     return Saved(Path(data["folder"]), cluster, plan)
+
+
+def _manifest(path: Path, files: Mapping[str, str], lab: bool) -> Cluster:
+    """The manifest that the plan was made from, as it was."""
+    with tempfile.TemporaryDirectory(prefix="netctl-plan-") as folder:
+        try:
+            for name, text in files.items():
+                target = (Path(folder) / name).resolve()
+                if not target.is_relative_to(Path(folder).resolve()):
+                    raise _no_plan(path, f"It names a file outside: {name}")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise _no_plan(path, "Its manifest has a file with an impossible name or text.") from error
+        try:
+            return workflow.validate(Path(folder), lab)[0]
+        except ManifestError as error:
+            inside = _no_plan(path, "The manifest in it is not valid: it was edited, or another netctl saved it.")
+            raise ManifestError(*inside.problems, *error.problems) from error
+
+
+def _require_fitting(path: Path, plan: Plan, cluster: Cluster) -> None:
+    """Refuse a plan that is not of its own manifest: what it would do, and to whom, nobody has ever seen."""
+    if plan.cluster != cluster.name:
+        raise _no_plan(path, f"It is for cluster {plan.cluster}, and its manifest for {cluster.name}.")
+    if unknown := sorted({host.host for host in plan.hosts} - cluster.hosts.keys()):
+        raise _no_plan(path, f"Its manifest has no host {', '.join(unknown)}.")
+    if not plan.hosts and cluster.hosts:
+        raise _no_plan(path, "It names no host, so it would do nothing.")
+    if odd := [host.host for host in plan.hosts if host.exit_code not in exits.WORST_FIRST]:
+        raise _no_plan(path, f"The exit code of host {odd[0]} is none of netctl's.")
 
 
 def _content(path: Path) -> Any:
@@ -67,10 +96,10 @@ def _content(path: Path) -> Any:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise NetctlError.of(f"{path} cannot be read", f"{error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _no_plan(path, f"It is not JSON: {error}.") from error
     try:
-        texts = [data["folder"], *data["files"], *data["files"].values()]
+        texts: list[object] = [data["folder"], *data["files"], *data["files"].values()]
     except (KeyError, TypeError, AttributeError) as error:
         raise _no_plan(path, "It has no manifest in it.") from error
     if not isinstance(data.get("lab"), bool) or not all(isinstance(text, str) for text in texts):
@@ -78,8 +107,8 @@ def _content(path: Path) -> Any:
     return data
 
 
-def _no_plan(path: Path, why: str) -> NetctlError:
-    return NetctlError.of(f"{path} is not a plan that netctl saved", f"{why} Save one with: netctl plan --out FILE")
+def _no_plan(path: Path, why: str) -> ManifestError:
+    return ManifestError(Problem(f"{path} is not a plan that netctl saved", f"{why} {plans.AGAIN}"))
 
 
 def _manifest_files(folder: Path) -> list[str]:

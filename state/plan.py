@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from state import naming, wire
 from state.bulk import agrees
 from state.carried import going, with_carried
-from state.change import Change, Found, Wanted, diff, fingerprint
+from state.change import Action, Change, Found, Wanted, diff, fingerprint
 from state.cluster import Cluster
 from state.desired import Desired, desired
 from state.facts import Facts, Scope
 from state.kinds.kind import Kind
 from state.placement import pending
-from state.problem import NetctlError, Problem, errors
+from state.problem import ManifestError, Problem, errors
 
 FORMAT_VERSION = "1.0"
 
@@ -161,27 +161,69 @@ def dump(plan: Plan) -> dict[str, Any]:
 
 
 def load(kinds: Kinds, data: Any) -> Plan:
-    """The plan that `dump` wrote. Raises NetctlError for anything else."""
+    """The plan that `dump` wrote. Raises ManifestError, which says where, for anything else."""
     try:
-        if data["format_version"].split(".")[0] != FORMAT_VERSION.split(".")[0]:
-            raise NetctlError.of(f"the plan has format {data['format_version']}, this netctl reads {FORMAT_VERSION}")
-        hosts = tuple(_load_host(kinds, item) for item in data["hosts"])
-        return Plan(data["cluster"], hosts, wire.load(tuple[Problem, ...], data["warnings"]))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise NetctlError.of("this is not a plan that netctl saved", f"{type(error).__name__}: {error}") from error
+        given = _record(data, "the plan", ("format_version", "cluster", "hosts", "warnings"))
+        version = wire.load(str, given["format_version"])
+        if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+            raise ValueError(f"it has format {version}, this netctl reads {FORMAT_VERSION}")
+        hosts = tuple(_load_host(kinds, item, place) for place, item in enumerate(wire.load(list[Any], given["hosts"])))
+        names = [host.host for host in hosts]
+        if len(set(names)) != len(names):
+            raise ValueError("it has a host twice")
+        return Plan(wire.load(str, given["cluster"]), hosts, wire.load(tuple[Problem, ...], given["warnings"]))
+    except ValueError as error:
+        raise ManifestError.of("this is not a plan that netctl saved", f"{_sentence(str(error))} {AGAIN}") from error
 
 
-def _load_host(kinds: Kinds, data: Mapping[str, Any]) -> HostPlan:
-    plain = {name: item for name, item in data.items() if name != "fingerprint"}
-    host = wire.load(HostPlan, plain)
-    host = replace(host, changes=tuple(load_change(kinds, change) for change in host.changes))
-    if host.fingerprint != data["fingerprint"]:
-        raise NetctlError.of(f"the plan for host {host.host} was edited after it was saved", "Make a new one.")
+AGAIN = "Save one with: netctl plan --out FILE"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _record(data: Any, what: str, fields: Sequence[str]) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError(f"{what} is no JSON object")
+    given = cast("dict[str, Any]", data)
+    if lacking := [name for name in fields if name not in given]:
+        raise ValueError(f"{what} lacks {', '.join(lacking)}")
+    return given
+
+
+def _load_host(kinds: Kinds, data: Any, place: int) -> HostPlan:
+    given = _record(data, f"hosts[{place}]", ("host", "changes", "fingerprint"))
+    plain = {name: item for name, item in given.items() if name not in ("changes", "fingerprint")}
+    try:
+        host = wire.load(HostPlan, plain)
+        items = wire.load(list[Any], given["changes"])
+    except ValueError as error:
+        raise ValueError(f"in hosts[{place}]: {error}") from error
+    host = replace(host, changes=tuple(_load_saved(kinds, item, place, number) for number, item in enumerate(items)))
+    if host.fingerprint != given["fingerprint"]:
+        raise ManifestError.of(f"the plan for host {host.host} was edited after it was saved", AGAIN)
     return host
 
 
+def _load_saved(kinds: Kinds, data: Any, place: int, number: int) -> Change:
+    try:
+        change = load_change(kinds, wire.load(Change, data))
+        if (change.before is None, change.after is None) != _ABSENT.get(change.action, (False, False)):
+            raise ValueError(f"before and after are not those of a {change.action.name}")
+    except ValueError as error:
+        raise ValueError(f"in hosts[{place}].changes[{number}]: {error}") from error
+    return change
+
+
+_ABSENT = {Action.CREATE: (True, False), Action.DELETE: (False, True)}
+"""Whether there is no before, and no after."""
+
+
 def load_change(kinds: Kinds, change: Change) -> Change:
-    """The change with its JSON `before` and `after` turned into values of its kind."""
-    value = next(kind.value for kind in kinds if kind.name == change.kind)
+    """The change with its JSON `before` and `after` turned into values of its kind. Raises ValueError."""
+    value = next((kind.value for kind in kinds if kind.name == change.kind), None)
+    if value is None:
+        raise wire.WireError(f"there is no kind {change.kind}")
     before, after = (None if item is None else wire.load(value, item) for item in (change.before, change.after))
     return replace(change, before=before, after=after)

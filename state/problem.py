@@ -2,7 +2,7 @@
 
 NetctlError                 exit 1   something failed; `problems` says what, where, why and what to do next
 |- UsageError               exit 64  the command line is wrong
-|- ManifestError            exit 65  the manifest or its lock file is wrong
+|- ManifestError            exit 65  the manifest, its lock file or a saved plan is wrong
 |- HostError                exit 3   one host could not do its part
    |- Unreachable           exit 4   no connection, no login, or an unknown host key
    |- Stale                 exit 6   the host has moved since the plan was made
@@ -66,7 +66,7 @@ class UsageError(NetctlError):
 
 
 class ManifestError(NetctlError):
-    """The manifest or its lock file is wrong."""
+    """The manifest, its lock file or a saved plan is wrong."""
 
     exit_code = 65
 

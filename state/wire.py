@@ -167,7 +167,7 @@ def _plain_loader(kind: Any) -> Load:
     if dataclasses.is_dataclass(kind):
         return _record_loader(typing.cast(type, kind))
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return lambda data: kind[_expect(str, data)]
+        return lambda data: _member(kind, _expect(str, data))
     if kind in _TEXT:
         return lambda data: kind(_expect(str, data))
     if kind is bytes:
@@ -185,9 +185,20 @@ def _record_loader(kind: type) -> Load:
         given = _expect(dict, data)
         if unknown := given.keys() - loaders.keys():
             raise WireError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-        return kind(**{name: loaders[name](item) for name, item in given.items()})
+        values = {name: loaders[name](item) for name, item in given.items()}
+        try:
+            return kind(**values)
+        except TypeError as error:
+            lacking = [name for name in loaders if name not in given and not hasattr(kind, name)]
+            raise WireError(f"{kind.__name__} lacks the field {', '.join(lacking)}") from error
 
     return record
+
+
+def _member(kind: type[enum.Enum], name: str) -> enum.Enum:
+    if name not in kind.__members__:
+        raise WireError(f"{name!r} is not one of {', '.join(kind.__members__)}")
+    return kind[name]
 
 
 def _expect(kind: Any, data: Any) -> Any:

@@ -213,36 +213,85 @@ def test_a_saved_plan_is_refused_where_the_host_has_moved(
     assert "alpha: applied" in shown.out
 
 
-def edit(saved: Path, other: dict[str, Any]) -> None:
-    """Give a saved plan other content; None takes a key away."""
-    data: dict[str, Any] = {**json.loads(saved.read_text()), **other}
-    saved.write_text(json.dumps({key: value for key, value in data.items() if value is not None}))
+GONE = object()
+"""Stands for a key that is taken away."""
 
-
-NO_PLANS: list[dict[str, Any]] = [
-    {"files": None},
-    {"files": {"netctl.yaml": 3}},
-    {"files": {"../netctl.yaml": ""}},
-    {"folder": 1},
-    {"lab": "yes"},
-    {"hosts": [{"host": 1}]},
-    {"format_version": None},
+NO_PLANS: list[tuple[str, object, str]] = [
+    ("files", GONE, "It has no manifest in it."),
+    ("files/netctl.yaml", 3, "It was edited"),
+    ("files/..~netctl.yaml", "", "It names a file outside: ../netctl.yaml"),
+    ("files/", "", "a file with an impossible name"),
+    ("files/netctl.yaml", "cluster: {name: shop}", "The manifest in it is not valid"),
+    ("folder", 1, "It was edited"),
+    ("lab", "yes", "It was edited"),
+    ("cluster", "other", "It is for cluster other, and its manifest for shop."),
+    ("format_version", GONE, "The plan lacks format_version."),
+    ("format_version", 1, "Expected str, got int."),
+    ("format_version", "2.0", "It has format 2.0, this netctl reads 1.0."),
+    ("warnings", "x", "Expected list, got str."),
+    ("hosts", [], "It names no host, so it would do nothing."),
+    ("hosts", "x", "Expected list, got str."),
+    ("hosts/0", "x", "Hosts[0] is no JSON object."),
+    ("hosts/1/fingerprint", GONE, "Hosts[1] lacks fingerprint."),
+    ("hosts/1/fingerprint", "x", "the plan for host beta was edited after it was saved"),
+    ("hosts/1/host", "delta", "Its manifest has no host delta."),
+    ("hosts/1/host", "alpha", "It has a host twice."),
+    ("hosts/0/exit_code", 9, "The exit code of host alpha is none of netctl's."),
+    ("hosts/0/changes", {}, "In hosts[0]: expected list, got dict."),
+    ("hosts/0/changes/3/kind", "rotue", "In hosts[0].changes[3]: there is no kind rotue."),
+    ("hosts/0/changes/3/kind", GONE, "In hosts[0].changes[3]: Change lacks the field kind."),
+    ("hosts/0/changes/3/action", "MOVE", "In hosts[0].changes[3]: 'MOVE' is not one of CREATE"),
+    ("hosts/0/changes/3/action", "DELETE", "before and after are not those of a DELETE."),
+    ("hosts/0/changes/3/after", None, "In hosts[0].changes[3]: before and after are not those of a"),
+    ("hosts/0/changes/3/after", 5, "In hosts[0].changes[3]: expected dict, got int."),
 ]
 
 
-@pytest.mark.parametrize("other", NO_PLANS)
+def edit(saved: Path, place: str, value: object) -> None:
+    """Change one place of a saved plan. (A `~` in a key stands for `/`.)"""
+    data: Any = json.loads(saved.read_text())
+    *way, last = [int(step) if step.isdigit() else step.replace("~", "/") for step in place.split("/")]
+    where = data
+    for step in way:
+        where = where[step]
+    if value is GONE:
+        del where[last]
+    else:
+        where[last] = value
+    saved.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(("place", "value", "words"), NO_PLANS)
 def test_what_is_no_plan_is_refused_in_a_sentence(
     tmp_path: Path,
     folder: Path,
     hosts: dict[str, FakeHost],
-    other: dict[str, Any],
+    place: str,
+    value: object,
+    words: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     saved = tmp_path / "plan.json"
     assert main(["plan", str(folder), "--out", str(saved)]) == 0
-    edit(saved, other)
-    assert main(["apply", str(saved), "--yes"]) == 1
-    assert "not a plan that netctl saved" in capsys.readouterr().err
+    capsys.readouterr()
+    edit(saved, place, value)
+    assert main(["apply", str(saved), "--yes"]) == 65
+    shown = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert words in shown
+    assert str(saved) in shown
+    assert "netctl plan --out FILE" in shown
+    assert not re.search(r"\b[A-Z][A-Za-z]*(Error|Iteration)\b", shown), "no Python"
+    assert all("apply" not in host.asked for host in hosts.values())
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100000, "3", "null", '"plan"', "[]"], ids=lambda text: text[:6])
+def test_what_is_not_even_json_or_no_object_is_refused_too(
+    tmp_path: Path, hosts: dict[str, FakeHost], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "plan.json"
+    saved.write_text(text)
+    assert main(["apply", str(saved), "--yes"]) == 65
+    assert f"{saved} is not a plan that netctl saved" in capsys.readouterr().err
 
 
 def test_a_plan_for_the_lab_is_not_applied_to_the_real_hosts(

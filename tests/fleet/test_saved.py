@@ -107,7 +107,7 @@ def test_a_plan_that_was_edited_is_refused(town: Town, saved: Path) -> None:
     plan["hosts"][0]["changes"][0]["before"]["mtu"] = 1290
     saved.write_text(json.dumps(plan))
     done = apply(saved)
-    assert done.code == 1
+    assert done.code == 65
     assert "edited after it was saved" in done.err
 
 
