@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Optional, TypeVar
+from typing import Optional, TypeVar, Union
 
 from state.lock_lines import FILE, Lock, SeatLine, SliceLine
 from state.manifest import Manifest
@@ -16,15 +17,19 @@ SHOWN = 10  # endpoints that went along with their host's slice
 
 
 def told(manifest: Manifest, old: Lock, new: Lock) -> list[Problem]:
-    """A warning for each host and endpoint whose slice or address is another's now, with what it has instead."""
+    """A warning for each host and endpoint that lost its slice or address to another, with what it has instead.
+
+    It lost it to what the manifest fixes, or to one whom the lock gave the same. Whatever else moves was asked for: an
+    endpoint on another host, or everything with the range.
+    """
     hosts, seats = _first(old.slices, lambda line: line.host), _first(old.seats, lambda line: line.key)
     slices = {line.host: line for line in new.slices}
     return [
         problem
         for family in FAMILIES
         for problem in (
-            *_slices(family, manifest, hosts, slices, (seats, new.seats)),
-            *_addresses(family, manifest, seats, new.seats),
+            *_slices(family, manifest, hosts, slices, (seats, new.seats), _twice(family, old.slices)),
+            *_addresses(family, manifest, seats, new.seats, _twice(family, old.seats)),
         )
     ]
 
@@ -37,12 +42,19 @@ def _first(lines: Iterable[L], name: Callable[[L], str]) -> dict[str, L]:
     return found
 
 
+def _twice(family: str, lines: Iterable[Union[SliceLine, SeatLine]]) -> set[object]:
+    """What a lock gives to more than one."""
+    held = Counter(getattr(line, family) for line in lines)
+    return {value for value, times in held.items() if times > 1}
+
+
 def _slices(
     family: str,
     manifest: Manifest,
     old: Mapping[str, SliceLine],
     new: Mapping[str, SliceLine],
     seats: tuple[Mapping[str, SeatLine], Iterable[SeatLine]],
+    twice: set[object],
 ) -> Iterator[Problem]:
     for name, line in sorted(new.items()):
         before: Optional[Network] = getattr(old.get(name), family, None)
@@ -53,6 +65,8 @@ def _slices(
             if other != name and _overlap(before, getattr(theirs, family)):
                 entry = manifest.hosts[other]
                 why = "by `slice`" if getattr(entry, f"slice_{family}") is not None else ""
+                if not why and before not in twice:
+                    break
                 along = list(_along(family, name, *seats))
                 yield _moved(f"host {name}", before, after, f"host {other}", why, entry.source, along)
                 break
@@ -74,7 +88,7 @@ def _along(family: str, host: str, old: Mapping[str, SeatLine], new: Iterable[Se
 
 
 def _addresses(
-    family: str, manifest: Manifest, old: Mapping[str, SeatLine], new: Iterable[SeatLine]
+    family: str, manifest: Manifest, old: Mapping[str, SeatLine], new: Iterable[SeatLine], twice: set[object]
 ) -> Iterator[Problem]:
     lines = list(new)
     holders: dict[Address, str] = {getattr(line, family): line.key for line in lines}
@@ -85,7 +99,8 @@ def _addresses(
             continue
         entry = manifest.endpoints[holder]
         why = "by `address`" if getattr(entry, family) is not None else ""
-        yield _moved(f"endpoint {line.key}", before, after, f"endpoint {holder}", why, entry.source, [])
+        if why or before in twice:
+            yield _moved(f"endpoint {line.key}", before, after, f"endpoint {holder}", why, entry.source, [])
 
 
 def _moved(who: str, before: object, after: object, holder: str, why: str, where: Source, along: list[str]) -> Problem:

@@ -12,6 +12,7 @@ import pytest
 from cli.app import main
 from tests.schemas.folders import KEY, write
 
+DB_LINE = "  db: {host: beta, namespace: shop, labels: {app: db}, attach: {netns: db}}"
 ROOT = Path(__file__).parents[2]
 
 
@@ -182,6 +183,33 @@ def test_whom_lock_moves_for_another_is_told(case: str, tmp_path: Path, capsys: 
         assert f"│ With it moved: shop/db from {had['db']} to 10.42." in err
     assert run("lock", tmp_path) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [{"ipv4: 10.42.0.0/16": "ipv4: 10.43.0.0/16"}, {"web: {host: alpha,": "web: {host: beta,"}],
+    ids=["another range", "another host"],
+)
+def test_what_moves_because_it_was_asked_for_is_not_told(
+    edits: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked(tmp_path, edits)
+    capsys.readouterr()
+    assert run("lock", tmp_path) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_whom_lock_moves_when_it_mends_a_merge_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = locked(tmp_path, {DB_LINE: f"{DB_LINE}\n{DB_LINE.replace('db', 'dc')}"}) / "netctl.lock"
+    assert run("lock", tmp_path) == 0
+    had = {line.split()[1]: line.split()[-2] for line in path.read_text().splitlines() if line.startswith("endpoint")}
+    path.write_text(path.read_text().replace(had["shop/dc"], had["shop/db"]))
+    capsys.readouterr()
+    assert run("lock", tmp_path) == 0
+    address = had["shop/db"].partition("=")[2]
+    err = capsys.readouterr().err
+    assert f"Warning: endpoint shop/dc moved from {address} to 10.42." in err
+    assert f"netctl.lock gave {address} to endpoint shop/db too, which keeps it." in err
 
 
 @pytest.mark.parametrize("missing", ["", "nowhere", "file"])
