@@ -35,7 +35,8 @@ COMMANDS = {
 
 EPILOG = (
     "Exit codes: 0 fine, 1 error, 2 changes (--detailed-exitcode), 3 hosts failed, 4 unreachable, 6 stale plan, "
-    "7 locked, 64 usage, 65 invalid manifest, 130 interrupted. Of several hosts the worst decides: 1, 3, 6, 7, 4, 2, 0."
+    "7 locked, 64 usage, 65 invalid manifest or saved plan, 130 interrupted. Of several hosts the worst decides: "
+    "1, 3, 6, 7, 4, 2, 0."
 )
 
 

@@ -24,7 +24,8 @@ def apply(
 ) -> int:
     """Make the changes, after asking.
 
-    A saved plan is refused on every host where something it touches has changed since. Ctrl-C ends the current step and
+    A saved plan is refused on every host where something it touches has changed since; what it does not touch and
+    differs from the manifest is told. Ctrl-C ends the current step and
     begins no other; the next plan shows exactly what is left.
     """
     from cli import ask, saved, workflow
@@ -39,13 +40,15 @@ def apply(
         host = host or [part.host for part in kept.plan.hosts]
     else:
         folder, (cluster, warnings) = given, workflow.validate(given, lab)
-    compare, rows = workflow.towards(cluster), workflow.NOT_ASKED
+    compare, rows, beyond, speech = workflow.towards(cluster), workflow.NOT_ASKED, None, Speech()
     with connect(folder, cluster, host, label, lab) as fleet:
         if kept is not None:
-            planned, compare = kept.plan.only(fleet.hosts), workflow.within(kept.plan, compare)
+            planned, speech = kept.plan.only(fleet.hosts), Speech(nothing="No changes. The saved plan is empty.")
+            compare, beyond = workflow.within(kept.plan, compare), workflow.beyond(kept.plan, compare)
         else:
             rows = workflow.observe(fleet, cluster)
             planned = workflow.plan(cluster, rows, compare, warnings)
         steps = phases([part for part in planned.hosts if part.applicable], cluster)
-        job = workflow.Job(cluster, planned, steps, compare, f"netctl apply {given}", facts=workflow.facts(rows))
-        return execute(fleet, job, Speech(), yes, output)
+        command, facts = f"netctl apply {given}", workflow.facts(rows)
+        job = workflow.Job(cluster, planned, steps, compare, command, facts=facts, beyond=beyond)
+        return execute(fleet, job, speech, yes, output)

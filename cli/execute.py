@@ -30,6 +30,6 @@ def execute(fleet: Fleet, job: Job, speech: Speech, yes: bool, output: str) -> i
         return exits.ERROR
     with Interrupt() as interrupt:
         result = workflow.apply(fleet, job, interrupt)
-    if output != "text" or job.plan.changes or result.exit_code:
+    if output != "text" or job.plan.changes or result.exit_code or any(host.problems for host in result.hosts):
         show.result(result, job.plan, output, speech.name)
     return result.exit_code

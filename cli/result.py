@@ -15,7 +15,8 @@ class HostResult:
 
     `outcome` is `applied`, `unchanged`, `failed` (perhaps half done), `refused` (nothing done: stale, locked, blocked),
     `unreachable`, `held back` (another host failed in the phase before), or, after Ctrl-C, `not begun` or `interrupted`
-    (between two phases). `done` are the changes that the host shows now, `left` what still differs.
+    (between two phases). `done` are the changes that the host shows now, `left` what still differs. Of a host with
+    exit code 0 the `problems` are warnings.
     """
 
     host: str

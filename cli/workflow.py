@@ -82,11 +82,20 @@ def towards(cluster: Cluster) -> Compare:
 
 def within(plan: Plan, compare: Compare) -> Compare:
     """The comparison, of what the plan touches alone: the rest of a host is not a saved plan's business."""
-    touched = {(host.host, change.kind, change.address) for host in plan.hosts for change in host.changes}
+    return _limited(plan, compare, touched=True)
+
+
+def beyond(plan: Plan, compare: Compare) -> Compare:
+    """The comparison, of all that the plan does not touch: what a saved plan leaves as it is, and tells of."""
+    return _limited(plan, compare, touched=False)
+
+
+def _limited(plan: Plan, compare: Compare, touched: bool) -> Compare:
+    planned = {(host.host, change.kind, change.address) for host in plan.hosts for change in host.changes}
 
     def limited(host: str, seen: Observation) -> HostPlan:
         found = compare(host, seen)
-        kept = (change for change in found.changes if (host, change.kind, change.address) in touched)
+        kept = (item for item in found.changes if ((host, item.kind, item.address) in planned) is touched)
         return replace(found, changes=tuple(kept))
 
     return limited
@@ -97,7 +106,8 @@ class Job:
     """A plan to carry out, phase by phase.
 
     `compare` says what is left afterwards; `command` is told to whoever waits for the lock; with `leave` nothing of
-    netctl is to remain on the hosts. `facts` of the hosts, where known, spare large tables the way back.
+    netctl is to remain on the hosts. `facts` of the hosts, where known, spare large tables the way back. `beyond` says
+    what differs that the plan does not touch, where that is not nothing by the plan's making.
     """
 
     cluster: Cluster
@@ -107,6 +117,7 @@ class Job:
     command: str
     leave: bool = False
     facts: Mapping[str, Facts] = field(default_factory=dict[str, Facts])
+    beyond: Compare | None = None
 
     def make(self, session: Session, changes: tuple[Change, ...]) -> Observation:
         """One host's part of a phase."""
@@ -140,8 +151,46 @@ def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:
     seen = observe(fleet, job.cluster, half_done) if half_done else NOT_ASKED
     after.update({host: row.value for host, row in seen.items() if row.value is not None})
     cut = interrupt.requested
-    hosts = (verify(host, after.get(host.host), failed.get(host.host), job, cut, failed) for host in job.plan.hosts)
+    hosts = [verify(host, after.get(host.host), failed.get(host.host), job, cut, failed) for host in job.plan.hosts]
+    if job.beyond is not None:
+        hosts = _with_drift(fleet, job, job.beyond, hosts, after)
     return Result(job.cluster.name, tuple(hosts), cut)
+
+
+def _with_drift(
+    fleet: Fleet, job: Job, beyond: Compare, hosts: Sequence[HostResult], after: Mapping[str, Observation]
+) -> list[HostResult]:
+    """The results with a warning wherever a host that did its part is still not what the manifest says.
+
+    Hosts of which the plan wants nothing have not been asked yet.
+    """
+    fine = {host.host for host in hosts if host.outcome in ("applied", "unchanged")}
+    rows = observe(fleet, job.cluster, sorted(fine - after.keys())) if fine - after.keys() else NOT_ASKED
+    seen = {**after, **{host: row.value for host, row in rows.items() if row.value is not None}}
+    return [
+        replace(host, problems=(*host.problems, *_drift(host.host, seen.get(host.host), beyond)))
+        if host.host in fine
+        else host
+        for host in hosts
+    ]
+
+
+def _drift(host: str, seen: Observation | None, beyond: Compare) -> tuple[Problem, ...]:
+    place = f"host {host}"
+    if seen is None:
+        summary = f"whether host {host} is what the manifest says is not known: it cannot be asked"
+        return (Problem(summary, "The plan wants nothing of it. `netctl status` shows it.", place, severity="warning"),)
+    changes = beyond(host, seen).changes
+    if not changes:
+        return ()
+    return (
+        Problem(
+            f"host {host} is not what the manifest says, in what the saved plan does not touch",
+            f"{_names(changes)}\n`netctl plan` shows it, and `netctl apply` of the manifest mends it.",
+            place,
+            severity="warning",
+        ),
+    )
 
 
 def remaining(changes: tuple[Change, ...], seen: Observation | None) -> tuple[Change, ...]:
@@ -208,5 +257,8 @@ def _held_back(host: str, failed: Iterable[str]) -> Problem:
 
 
 def _left(host: str, left: Sequence[Change]) -> Problem:
-    names = "\n".join(f"{change.action.value} {change.kind} {change.address}" for change in left)
-    return Problem(f"host {host} is not what the manifest says after the changes", names, f"host {host}")
+    return Problem(f"host {host} is not what the manifest says after the changes", _names(left), f"host {host}")
+
+
+def _names(changes: Sequence[Change]) -> str:
+    return "\n".join(f"{change.action.value} {change.kind} {change.address}" for change in changes)

@@ -128,6 +128,9 @@ def result(result: Result) -> dict[str, Any]:
         ],
         "summary": {"add": add, "change": change, "destroy": destroy},
         "errors": [problem(item, host.host) for host in result.hosts for item in errors(host.problems)],
+        "warnings": [
+            problem(item, host.host) for host in result.hosts for item in host.problems if item.severity != "error"
+        ],
         "interrupted": result.interrupted,
     }
 
@@ -164,7 +167,7 @@ def _condition(plan: HostPlan, answer: Optional[Answer], words: Words) -> dict[s
     return {
         "host": plan.host,
         "reachable": answer is not None,
-        "in_sync": answer is not None and not plan.changes,
+        "in_sync": answer is not None and plan.applicable and not plan.changes,
         "changes": [_change(plan.host, item, words) for item in plan.changes],
         "unchanged": plan.unchanged,
         "pending": list(plan.pending),

@@ -213,6 +213,47 @@ def test_a_saved_plan_is_refused_where_the_host_has_moved(
     assert "alpha: applied" in shown.out
 
 
+@pytest.mark.parametrize("drifted", [[], ["alpha"], ["beta"], ["alpha", "beta"]], ids=" ".join)
+@pytest.mark.parametrize("empty", [False, True], ids=["a plan", "a plan of nothing"])
+def test_what_a_saved_plan_leaves_different_is_told(
+    tmp_path: Path,
+    folder: Path,
+    hosts: dict[str, FakeHost],
+    drifted: list[str],
+    empty: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["apply", str(folder), "--yes"]) == 0
+    saved = tmp_path / "plan.json"
+    if not empty:
+        del hosts["alpha"].found["route"]["10.42.21.0/24"]
+    assert main(["plan", str(folder), "--out", str(saved)]) == 0
+    for name in drifted:
+        del hosts[name].found["link"]["nc-overlay"]
+    capsys.readouterr()
+    assert main(["apply", str(saved), "--yes", "--format", "json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [(item["host"], item["detail"].splitlines()[0]) for item in result["warnings"]] == [
+        (name, "+ link nc-overlay") for name in drifted
+    ]
+    assert result["summary"]["add"] == (0 if empty else 1)
+
+
+def test_a_host_that_cannot_be_asked_about_the_rest_is_told_and_no_failure(
+    tmp_path: Path, folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", str(folder), "--yes"]) == 0
+    saved = tmp_path / "plan.json"
+    assert main(["plan", str(folder), "--out", str(saved)]) == 0
+    away(hosts)
+    capsys.readouterr()
+    assert main(["apply", str(saved), "--yes"]) == 0
+    shown = capsys.readouterr()
+    assert "No changes. The saved plan is empty." in shown.out
+    assert "whether host beta is what the manifest says is not known" in shown.err
+    assert "alpha" not in shown.err
+
+
 GONE = object()
 """Stands for a key that is taken away."""
 

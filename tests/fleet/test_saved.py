@@ -92,6 +92,10 @@ def test_what_it_does_not_touch_may_move(town: Town, saved: Path) -> None:
     town.on("alpha", "ip link set nc-0ec9 mtu 1400; ip route del 10.42.21.0/24; ip route add 192.0.2.0/24 dev eth0")
     done = apply(saved)
     assert done.code == 0, done.out + done.err
+    assert "Warning: host alpha is not what the manifest says, in what the saved plan does not touch" in done.err
+    assert "~ device nc-0ec9" in done.err
+    assert "+ route 10.42.21.0/24" in done.err
+    assert "host beta" not in done.err
     assert "mtu 1400" in town.on("alpha", "ip link show nc-0ec9"), "not its business"
     town.on("alpha", "ip route del 192.0.2.0/24")
 
