@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from state.facts import Scope
 from state.host.netlink import attributes
 from state.kernel import Address, Kernel, Link
-from state.naming import PREFIX, is_mark
+from state.kinds.marked import within
+from state.naming import PREFIX, PROTOCOL, is_mark
 
 _AF_NETLINK, _NETLINK_NETFILTER = 16, 12
 _GET_CHAIN = 10 << 8 | 4
 _DUMP = 0x301
 _FORWARD, _DROP = 2, 0
+_BY_KERNEL = 2
 _FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
 
 
@@ -28,6 +30,7 @@ def warnings(
     yield from _forward_policy()
     yield from _reverse_path(kernel, links, addresses, uplink)
     yield from others_programs(kernel, uplink)
+    yield from _detours(kernel, scope)
     if scope.tunnel_port:
         yield from _port_taken(scope.tunnel_port, links)
 
@@ -42,6 +45,28 @@ def others_programs(kernel: Kernel, uplink: str) -> Iterator[str]:
             yield (
                 f"{uplink} {direction} has a program that is not netctl's ({names}): "
                 "netctl's runs first, and what it drops or delivers the other does not see"
+            )
+
+
+def _detours(kernel: Kernel, scope: Scope) -> Iterator[str]:
+    """Routes and rules of others that go before netctl's: what this host itself sends to endpoints takes their way."""
+    routes = kernel.net.routes("", scope.ranges)
+    for route in routes:
+        if route.protocol in (PROTOCOL, _BY_KERNEL):
+            continue
+        own = [item.destination for item in routes if item.protocol == PROTOCOL and item.table == route.table]
+        wider = [item for item in own if item != route.destination and within(route.destination, (item,))]
+        if wider:
+            yield (
+                f"the route to {route.destination} is not netctl's and goes before netctl's to {wider[0]}: "
+                "what this host sends there takes another way"
+            )
+    for rule in kernel.net.rules():
+        about = [item for item in (rule.source, rule.destination) if item and within(item, scope.ranges)]
+        if about and rule.protocol != PROTOCOL:
+            yield (
+                f"the routing rule {rule.priority} about {about[0]} is not netctl's: "
+                "what this host sends to endpoints may take another way"
             )
 
 

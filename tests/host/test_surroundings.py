@@ -11,7 +11,8 @@ import pytest
 from state.facts import Scope
 from state.host import surroundings
 from state.host.facts import has_module, version
-from state.kernel import Address, Link
+from state.kernel import Address, Link, Route, Rule
+from state.naming import PROTOCOL
 from tests.fake_kernel import FakeKernel
 
 
@@ -72,6 +73,23 @@ def test_strict_reverse_path_filtering_bites_where_there_are_two_ways() -> None:
         text for text in surroundings.warnings(FakeKernel(), scope, links, addresses, "eth0") if "rp_filter" in text
     ]
     assert said[0].startswith("rp_filter is strict on eth0, and 2 devices have addresses")
+
+
+def test_routes_and_rules_of_others_that_go_before_ours_are_named() -> None:
+    kernel = FakeKernel()
+    ours, theirs = PROTOCOL, 4
+    for destination, protocol in (
+        ("10.42.7.0/24", ours), ("10.42.7.0/25", theirs), ("10.42.9.0/24", theirs), ("192.0.2.0/24", theirs),
+    ):  # fmt: skip
+        kernel.net.put([Route("", destination, "", "", False, "", 0, 0, 254, "blackhole", protocol)])
+    for priority, destination, protocol in ((5, "10.42.7.0/24", theirs), (6, "10.42.7.0/24", ours), (7, "", theirs)):
+        kernel.net.put([Rule(4, priority, "", destination, 0, 0, "", "", 77, "table", protocol)])
+    scope = Scope((), ("10.42.0.0/16",))
+    said = [text for text in surroundings.warnings(kernel, scope, [], [], "") if "another way" in text]
+    assert [text.partition(" is not netctl's")[0] for text in said] == [
+        "the route to 10.42.7.0/25",
+        "the routing rule 5 about 10.42.7.0/24",
+    ]
 
 
 def test_another_tunnel_on_our_port_is_named() -> None:
