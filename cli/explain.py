@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 
-from cli.render.words import Words
 from state.cluster import Cluster
 from state.kernel_bpf import Event
 from state.policy import parties
@@ -34,16 +33,11 @@ class Explainer:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._words = Words((), cluster)
         self._engine = Engine(cluster)
 
     def name(self, address: str) -> str:
         """Who has an address: `namespace/name`, a host's name, or the address itself."""
         return parties.at(self._cluster, ip_address(address)).name
-
-    def labels(self, identity: int) -> str:
-        """The labels of an identity."""
-        return self._words.identity(identity)
 
     def why(self, event: Event, host: str) -> Why:
         """Why the datapath of `host` decided as it did."""

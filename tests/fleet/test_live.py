@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -108,33 +109,39 @@ def test_what_packets_cannot_decide_is_left_to_the_engine(town: Town) -> None:
 
 
 @contextmanager
-def monitor(town: Town, *words: str) -> Generator[Callable[[], str]]:
-    """While entered, netctl monitors; the function waits for its end and gives what it said."""
+def monitor(town: Town, lines: int, *words: str) -> Generator[Callable[[int], list[list[str]]]]:
+    """While entered, netctl monitors; the function waits for so many events, of `lines` lines each, and gives them.
+
+    What an endpoint's own stack tells its neighbours unasked, soon after it was made, does not count.
+    """
     command = [sys.executable, str(ROOT / "netctl.py"), "monitor", str(town.folder), "--lab", "--timeout", "15", *words]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "Listening on alpha, beta.\n"
-        yield lambda: process.communicate()[0]
+        assert process.stdout is not None
+        said = iter(process.stdout.readline, "")
+
+        def events(count: int) -> list[list[str]]:
+            each = iter(lambda: list(islice(said, lines)), [])
+            return list(islice((event for event in each if "ff02::" not in event[0]), count))
+
+        yield events
         process.kill()
-
-
-DROPS = ("--type", "drop", "--count")
 
 
 def test_a_drop_is_shown_with_both_ends_and_its_reason(town: Town) -> None:
     web, cache, db, probe = (town.endpoint(key) for key in ("shop/web-1", "shop/cache-1", "shop/db-1", "ops/probe"))
-    with monitor(town, *DROPS, "3") as said:
+    with monitor(town, 2, "--type", "drop") as said:
         speak(town, "shop/cache-1", "UDP", db.ipv4, 5432, patience=0.1)
         speak(town, "ops/probe", "UDP", web.ipv6, 9, patience=0.1)  # is allowed: no drop
         speak(town, "shop/web-1", "UDP", cache.ipv6, 9, patience=0.1)
         speak(town, "ops/probe", "TCP", db.ipv4, 5432, patience=0.1)
-        text = said()
-    first, second, third = (text.splitlines()[place : place + 2] for place in (0, 2, 4))
+        first, second, third = ([line.rstrip("\n") for line in event] for event in said(3))
     moment = r"^\d\d:\d\d:\d\d\.\d\d\d "
     assert re.match(
         moment + rf"beta DROP ingress: shop/cache-1 \({cache.ipv4}:\d+\) -> shop/db-1 \({db.ipv4}:5432\) UDP$", first[0]
-    ), text
+    ), first
     assert first[1] == (
         "    app=cache namespace=shop -> app=db namespace=shop: no rule matched; shop/db-1 is isolated for ingress by "
         "policies.yaml:6, policies.yaml:14, policies.yaml:35"
@@ -142,19 +149,19 @@ def test_a_drop_is_shown_with_both_ends_and_its_reason(town: Town) -> None:
     assert re.match(
         moment + rf"alpha DROP egress: shop/web-1 \(\[{web.ipv6}\]:\d+\) -> shop/cache-1 \(\[{cache.ipv6}\]:9\) UDP$",
         second[0],
-    ), text
+    ), second
     assert second[1].endswith("no rule matched; shop/web-1 is isolated for egress by policies.yaml:53")
-    assert re.match(moment + r"beta DROP ingress: ops/probe .* -> shop/db-1 .*:5432\) TCP$", third[0]), text
+    assert re.match(moment + r"beta DROP ingress: ops/probe .* -> shop/db-1 .*:5432\) TCP$", third[0]), third
     assert third[1] == "    app=probe namespace=ops -> app=db namespace=shop: denied by policies.yaml:18"
     assert probe.host == "beta"
 
 
 def test_events_for_programs_are_one_object_a_line(town: Town) -> None:
     db, web = town.endpoint("shop/db-1"), town.endpoint("shop/web-1")
-    with monitor(town, "--format", "json", "--type", "verdict", "--type", "drop", "--count", "3") as said:
+    with monitor(town, 1, "--format", "json", "--type", "verdict", "--type", "drop") as said:
         speak(town, "shop/web-1", "TCP", db.ipv4, 5432, patience=1)  # nobody listens: the host says so at once
         speak(town, "shop/web-1", "TCP", db.ipv4, 22, patience=0.1)
-        events: list[dict[str, Any]] = [json.loads(line) for line in said().splitlines()]
+        events: list[dict[str, Any]] = [json.loads(line) for (line,) in said(3)]
     assert [(item["host"], item["type"], item["direction"]) for item in events] == [
         ("alpha", "verdict", "egress"),
         ("beta", "verdict", "ingress"),
