@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cli import exits
-from cli.explain import Explainer
+from cli.explain import Explainer, Why
 from inventory.fleet import Fleet
 from inventory.session import Session
 from state import wire
@@ -79,6 +79,7 @@ class Trials:
         self._explain = Explainer(cluster)
         self._next = 20000 + secrets.randbelow(20000)
         self._failed: dict[str, NetctlError] = {}
+        self._passed: dict[Index, dict[Why, None]] = {}
         self.results: dict[Index, Tried] = {}
 
     def run(self, assertions: Sequence[Assertion]) -> Mapping[Index, Tried]:
@@ -180,10 +181,16 @@ class Trials:
 
     def _judge(self, trial: Trial, host: str, events: Sequence[Event], at_target: bool) -> None:
         drops = [event for event in events if event.type == "drop"]
-        final = at_target or not trial.target or (trial.target == host and len(events) >= trial.decisions(host))
-        if drops or final:
-            why = self._explain.why((drops or events)[-1], host)
-            self.results[trial.index] = Tried("deny" if drops else "allow", why.sentence, why.rules)
+        if drops:
+            why = self._explain.why(drops[-1], host)
+            self.results[trial.index] = Tried("deny", why.sentence, why.rules)
+            return
+        passed = self._passed.setdefault(trial.index, {})
+        passed.update(dict.fromkeys(self._explain.why(event, host) for event in events))
+        if at_target or not trial.target or (trial.target == host and len(events) >= trial.decisions(host)):
+            sentence = "; ".join(dict.fromkeys(why.sentence for why in passed))
+            rules = dict.fromkeys(rule for why in passed for rule in why.rules)
+            self.results[trial.index] = Tried("allow", sentence, tuple(rules))
 
 
 def _pending(trial: Trial, there: Mapping[str, Any]) -> bool:
