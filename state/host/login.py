@@ -25,8 +25,8 @@ def _inherited() -> str:
         try:
             with open(f"/proc/{process}/environ", "rb") as file:
                 variables = file.read().split(b"\0")
-            with open(f"/proc/{process}/stat") as file:
-                process = int(file.read().rpartition(")")[2].split()[_PARENT])
+            with open(f"/proc/{process}/stat", "rb") as file:  # a name may be any bytes
+                process = int(file.read().rpartition(b")")[2].split()[_PARENT])
         except OSError:  # it has ended, or is not ours to look at
             return ""
         for variable in variables:

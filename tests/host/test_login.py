@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,18 @@ CASES = [
 def test_the_connection_is_known(who: str, command: str) -> None:
     environment = {**os.environ, "SSH_CONNECTION": HERE}
     done = subprocess.run(["sh", "-c", f"{command}; true"], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{HERE}\n"
+
+
+def test_the_connection_is_known_below_a_process_whose_name_is_no_text(tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/\xff"
+    shutil.copy(b"/bin/sh", odd)
+    environment = {**os.environ, "SSH_CONNECTION": HERE}
+    inner = f"env -u SSH_CONNECTION {ASK}; true"
+    outer = [b"env", b"-u", b"SSH_CONNECTION", odd, b"-c", inner.encode()]
+    done = subprocess.run(
+        ["sh", "-c", '"$@"; true', "sh", *outer], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout == f"{HERE}\n"
 
 
