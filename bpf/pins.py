@@ -113,7 +113,7 @@ class Pins:
         if os.path.isdir(self.base) and not children(self.base):
             os.rmdir(self.base)
         # the kernel's own files in it have a dot in their names, and nobody else's can
-        if self._source() == OWNER and all("." in name for name in children(self.root)):
+        if all("." in name for name in children(self.root)) and self._source() == OWNER:
             _libc("umount2", self.root.encode(), 0)
 
     def prepare(self) -> None:

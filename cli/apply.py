@@ -25,8 +25,8 @@ def apply(
     """Make the changes, after asking.
 
     A saved plan is refused on every host where something it touches has changed since; what it does not touch and
-    differs from the manifest is told. Ctrl-C ends the current step and
-    begins no other; the next plan shows exactly what is left.
+    differs from the manifest is told. Ctrl-C ends the current step and begins no other; the next plan shows exactly
+    what is left.
     """
     from cli import ask, saved, workflow
     from cli.connect import connect

@@ -30,6 +30,7 @@ WITHIN = 2.0
 DEADLINE = 30.0
 
 Index = tuple[int, int]
+"""An assertion's place in the manifest, and the IP version in which it is tried."""
 
 World = Callable[[Probe], str]
 """Sends from the outside; the answer is empty, or why it could not be sent."""

@@ -57,6 +57,11 @@ class HostPlan:
         return not self.exit_code and not errors(self.problems)
 
     @property
+    def in_sync(self) -> bool:
+        """Whether the host is what the manifest says: nothing to change, and nothing in the way of a change."""
+        return self.applicable and not self.changes
+
+    @property
     def fingerprint(self) -> str:
         """A digest of everything the changes touch, as it was observed: the same state has the same fingerprint."""
         touched: dict[str, dict[str, object]] = {}

@@ -33,14 +33,9 @@ def lines(report: Report, words: Words) -> list[Line]:
     for host in report.plan.hosts:
         page += _host(host, report.answers.get(host.host), words)
     away = sum(host.host not in report.answers for host in report.plan.hosts)
-    fine = sum(host.host in report.answers and in_sync(host) for host in report.plan.hosts)
+    fine = sum(host.host in report.answers and host.in_sync for host in report.plan.hosts)
     drifted = len(report.plan.hosts) - away - fine
     return [*page, line(), line(f"{fine} in sync, {drifted} drifted, {away} unreachable.")]
-
-
-def in_sync(plan: HostPlan) -> bool:
-    """Whether a host that answered is what the manifest says: nothing to change, and nothing in the way of a change."""
-    return plan.applicable and not plan.changes
 
 
 def _host(plan: HostPlan, answer: Answer | None, words: Words) -> Iterator[Line]:
@@ -53,7 +48,7 @@ def _host(plan: HostPlan, answer: Answer | None, words: Words) -> Iterator[Line]
         yield from terminal.changes(plan.changes[:SHOWN], words)
         if plan.changes[SHOWN:]:
             yield line((f"      # ({len(plan.changes) - SHOWN} more: netctl plan --host {plan.host})", FAINT))
-    elif in_sync(plan):
+    elif plan.in_sync:
         yield line(title, ": ", ("in sync", GOOD))
     else:
         yield line(title, ": ", ("drifted", CARE), ", and what is in the way keeps it from being repaired")

@@ -167,7 +167,7 @@ def _condition(plan: HostPlan, answer: Optional[Answer], words: Words) -> dict[s
     return {
         "host": plan.host,
         "reachable": answer is not None,
-        "in_sync": answer is not None and plan.applicable and not plan.changes,
+        "in_sync": answer is not None and plan.in_sync,
         "changes": [_change(plan.host, item, words) for item in plan.changes],
         "unchanged": plan.unchanged,
         "pending": list(plan.pending),

@@ -20,15 +20,15 @@ from ctypes import byref
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpf import events, libbpf, maps
+from bpf import events, maps
 from bpf.layout import LAYOUT
-from bpf.libbpf import call, pointer
+from bpf.libbpf import call
 from bpf.pins import Pins
 from inventory.lab import record
 from schemas import load_cluster
 from state import naming
 from state.cluster import Endpoint
-from tests.bpf import datapath
+from tests.bpf import datapath, wrapper
 from tests.bpf.datapath import RunOpts
 from tests.bpf.packets import UDP, Ip, udp
 
@@ -56,21 +56,8 @@ class Programs:
     """The source and the end, loaded."""
 
     def __init__(self, stack: ExitStack) -> None:
-        data = (HERE / "forwarding.bpf.o").read_bytes()
-        library = libbpf.library()
-        opts = libbpf.OpenOpts(sz=ctypes.sizeof(libbpf.OpenOpts), object_name=b"forwarding")
-        handle = pointer("open", "bpf_object__open_mem", data, len(data), byref(opts))
-        stack.callback(library.bpf_object__close, handle)
-        call("load", "bpf_object__load", handle)
-        self.fds: dict[str, int] = {}
-        at = library.bpf_object__next_program(handle, None)
-        while at:
-            self.fds[library.bpf_program__name(at).decode()] = library.bpf_program__fd(at)
-            at = library.bpf_object__next_program(handle, at)
-        at = library.bpf_object__next_map(handle, None)
-        while at:
-            self.fds[library.bpf_map__name(at).decode()] = library.bpf_map__fd(at)
-            at = library.bpf_object__next_map(handle, at)
+        loaded = wrapper.load(HERE / "forwarding.bpf.o", stack)
+        self.fds = {**loaded.programs, **loaded.maps}
 
     def arrived(self) -> int:
         """How many packets have come to the end."""

@@ -44,35 +44,39 @@ def manifest(hosts: int) -> str:
 @contextmanager
 def example(name: str) -> Generator[Path]:
     """The folder of a copy of an example, its lab booted and the manifest applied there."""
-    home = Path(mkdtemp(prefix="netctl-bench-"))
-    folder = home / "manifest"
-    try:
+    with _home() as folder:
         shutil.copytree(ROOT / "examples" / name, folder)
-        netctl("lab", "up", folder)
-        netctl("apply", folder, "--lab", "--yes")
+        _boot(folder)
         yield folder
-    finally:
-        power.down(folder)
-        shutil.rmtree(home)
 
 
 @contextmanager
 def town(hosts: int) -> Generator[Path]:
     """The folder of such a manifest, its lab booted and the manifest applied there."""
+    with _home() as folder:
+        folder.mkdir()
+        (folder / "netctl.yaml").write_text(manifest(hosts))
+        (folder / "policies.yaml").write_text(POLICIES)
+        netctl("lock", folder)
+        _boot(folder)
+        yield folder
+
+
+@contextmanager
+def _home() -> Generator[Path]:
+    """Where a manifest is to be; its lab and all of it are gone at the end."""
     home = Path(mkdtemp(prefix="netctl-bench-"))
     folder = home / "manifest"
-    folder.mkdir()
     try:
-        (folder / "netctl.yaml").write_text(manifest(hosts))
-        policies = folder / "policies.yaml"
-        policies.write_text(POLICIES)
-        netctl("lock", folder)
-        netctl("lab", "up", folder)
-        netctl("apply", folder, "--lab", "--yes")
         yield folder
     finally:
         power.down(folder)
         shutil.rmtree(home)
+
+
+def _boot(folder: Path) -> None:
+    netctl("lab", "up", folder)
+    netctl("apply", folder, "--lab", "--yes")
 
 
 def command(*words: str | Path) -> list[str]:

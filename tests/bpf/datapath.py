@@ -20,7 +20,7 @@ from bpf.generation import Generations
 from bpf.layout import MAPS, Connection, Endpoint, Settings
 from bpf.libbpf import call, pointer
 from state.kernel_bpf import Event
-from tests.bpf import packets
+from tests.bpf import packets, wrapper
 from tests.bpf.world import DB_ID, DB_MAC, HOST_MAC, IPV4, IPV6, WEB_ID, WEB_MAC, packed
 
 LOOPBACK = 1
@@ -247,18 +247,9 @@ class Tunnel:
     """The program that gives a packet its tunnel key and calls the one under test."""
 
     def __init__(self, stack: ExitStack) -> None:
-        data = Path(__file__).with_name("tunnel.bpf.o").read_bytes()
-        library = libbpf.library()
-        opts = libbpf.OpenOpts(sz=ctypes.sizeof(libbpf.OpenOpts), object_name=b"tunnel")
-        handle = pointer("open the wrapper", "bpf_object__open_mem", data, len(data), byref(opts))
-        stack.callback(library.bpf_object__close, handle)
-        call("load the wrapper", "bpf_object__load", handle)
-        self.program = library.bpf_program__fd(library.bpf_object__next_program(handle, None))
-        self._maps: dict[str, int] = {}
-        at = library.bpf_object__next_map(handle, None)
-        while at:
-            self._maps[library.bpf_map__name(at).decode()] = library.bpf_map__fd(at)
-            at = library.bpf_object__next_map(handle, at)
+        loaded = wrapper.load(Path(__file__).with_name("tunnel.bpf.o"), stack)
+        (self.program,) = loaded.programs.values()
+        self._maps = loaded.maps
 
     def aim(self, program: int, underlay: str, identity: int) -> None:
         """Call `program` from now on. The kernel hands out as remote what is set as local."""

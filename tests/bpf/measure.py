@@ -5,7 +5,6 @@ The loop of BPF_PROG_TEST_RUN is included, and the wrapper that restores the pac
 
 from __future__ import annotations
 
-import ctypes
 import os
 import statistics
 import struct
@@ -13,14 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from ctypes import byref
 from dataclasses import replace
 from pathlib import Path
 
-from bpf import libbpf, maps
+from bpf import maps
 from bpf.layout import MAPS
-from bpf.libbpf import call, pointer
-from tests.bpf import datapath, world
+from tests.bpf import datapath, world, wrapper
 from tests.bpf.datapath import Datapath
 from tests.bpf.packets import ACK, ICMP, SYN, TCP, Ip, icmp, mac, tcp
 from tests.bpf.world import DB_ID, DB_MAC, HOST_MAC, IPV4, IPV6, WEB, WEB_ID, WEB_MAC, Family, Rules
@@ -39,22 +36,8 @@ class Meter:
     """The wrapper, loaded."""
 
     def __init__(self, stack: ExitStack) -> None:
-        data = Path(__file__).with_name("measure.bpf.o").read_bytes()
-        library = libbpf.library()
-        opts = libbpf.OpenOpts(sz=ctypes.sizeof(libbpf.OpenOpts), object_name=b"measure")
-        handle = pointer("open", "bpf_object__open_mem", data, len(data), byref(opts))
-        stack.callback(library.bpf_object__close, handle)
-        call("load", "bpf_object__load", handle)
-        self.programs: dict[str, int] = {}
-        at = library.bpf_object__next_program(handle, None)
-        while at:
-            self.programs[library.bpf_program__name(at).decode()] = library.bpf_program__fd(at)
-            at = library.bpf_object__next_program(handle, at)
-        self.maps: dict[str, int] = {}
-        at = library.bpf_object__next_map(handle, None)
-        while at:
-            self.maps[library.bpf_map__name(at).decode()] = library.bpf_map__fd(at)
-            at = library.bpf_object__next_map(handle, at)
+        loaded = wrapper.load(Path(__file__).with_name("measure.bpf.o"), stack)
+        self.programs, self.maps = loaded.programs, loaded.maps
 
     def median(self, program: int, packet: bytes, flows: int = 1, name: str = "restored", runs: int = RUNS) -> float:
         """Nanoseconds per run."""
