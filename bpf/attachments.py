@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import _socket
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Optional
 
-from bpf import hooks
-from bpf.libbpf import BpfError
+from bpf import hooks, sight
+from bpf.libbpf import BpfError, asked
 from bpf.maps import held
 from bpf.pins import Pins, children
 from bpf.programs import Known, Programs
+from state.host import dumps, read
 from state.kernel_bpf import Attachment
 from state.problem import HostError, Problem
 
@@ -20,52 +20,49 @@ DIRECTIONS = ("ingress", "egress")
 
 
 class Attachments:
-    """The hooks of one host's devices, in the caller's network namespace."""
+    """The hooks of one host's devices, in the network namespace `home`. Changes are made from inside it."""
 
-    def __init__(self, pins: Pins, programs: Programs) -> None:
+    def __init__(self, pins: Pins, programs: Programs, home: str = "") -> None:
         self._pins = pins
         self._programs = programs
+        self._home = home
 
     def all(self) -> dict[str, Attachment]:
         """What netctl has attached, by `DEVICE DIRECTION`."""
         known = self._programs.by_id()
-        indexes = devices()
+        indexes = devices(self._home)
         found = {f"{device} {direction}": value for device, direction, value in self._links(indexes, known)}
-        if not hooks.has_tcx():
+        if not hooks.has_tcx(self._home):
             for device, index in indexes.items():
                 for direction in DIRECTIONS:
-                    program = hooks.filtered(index, direction)
+                    program = hooks.filtered(self._home, index, direction)
                     if program is not None:
                         found[f"{device} {direction}"] = _attachment(program, known, "clsact", ())
         return found
 
+    def _pinned(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """The links by device and direction: the device's index, and the program's id."""
+        links = asked("look at the links", sight.links, f"{self._pins.base}/links")
+        return {self._pins.hook(name): hooks.link_target(raw) for name, raw in links}
+
     def _links(self, indexes: Mapping[str, int], known: Known) -> Iterator[tuple[str, str, Attachment]]:
-        for device, direction in self._pins.links():
-            fd = self._pins.get(self._pins.link(device, direction))
-            if fd is None:
-                continue
-            with held(fd):
-                index, program = hooks.link_target(fd)
+        for (device, direction), (index, program) in self._pinned().items():
             if index and indexes.get(device) == index:
-                order = hooks.chain(index, direction)
+                order = hooks.chain(self._home, index, direction)
                 ahead = order[: order.index(program)] if program in order else order
                 yield device, direction, _attachment(program, known, "tcx", tuple(hooks.name_of(one) for one in ahead))
 
     def foreign(self, device: str, direction: str) -> tuple[str, ...]:
         """The names of the programs of others at a tcx hook."""
-        index = devices().get(device)
-        if index is None or not hooks.has_tcx():
+        index = devices(self._home).get(device)
+        if index is None:
             return ()
-        fd = self._pins.get(self._pins.link(device, direction))
-        own = -1
-        if fd is not None:
-            with held(fd):
-                own = hooks.link_target(fd)[1]
-        return tuple(hooks.name_of(program) for program in hooks.chain(index, direction) if program != own)
+        _, own = self._pinned().get((device, direction), (0, -1))
+        return tuple(hooks.name_of(program) for program in hooks.chain(self._home, index, direction) if program != own)
 
     def attach(self, device: str, direction: str, wanted: Attachment) -> None:
         """Attach the pinned program first in line; what netctl has there is replaced in one step."""
-        index = devices().get(device)
+        index = devices(self._home).get(device)
         if index is None:
             raise HostError(Problem(f"attachment {device} {direction}: there is no such device"))
         name, _, function = wanted.program.partition("/")
@@ -85,9 +82,9 @@ class Attachments:
         link_fd = self._pins.get(path)
         if link_fd is not None:
             with held(link_fd):
-                target, current = hooks.link_target(link_fd)
+                target, current = hooks.target_of(link_fd)
                 if target == index:
-                    if hooks.chain(index, direction)[:1] == [current]:
+                    if hooks.chain(self._home, index, direction)[:1] == (current,):
                         hooks.relink(link_fd, program_fd)
                     else:
                         self._put_first(path, link_fd, index, direction, program_fd, wanted)
@@ -119,8 +116,8 @@ class Attachments:
             with held(fd), suppress(BpfError):
                 hooks.detach(fd)
             self._pins.drop(path)
-        index = devices().get(device)
-        if index is not None and not hooks.has_tcx():
+        index = devices(self._home).get(device)
+        if index is not None and not hooks.has_tcx(self._home):
             hooks.drop_filter(index, direction)
         self._sweep(device, index)
 
@@ -129,7 +126,7 @@ class Attachments:
         if not os.path.exists(mark):
             return
         if index is not None:
-            if any(hooks.filtered(index, direction) is not None for direction in DIRECTIONS):
+            if any(hooks.filtered(self._home, index, direction) is not None for direction in DIRECTIONS):
                 return
             if not hooks.has_filters(index):
                 hooks.drop_qdisc(index)
@@ -137,24 +134,19 @@ class Attachments:
 
     def sweep(self) -> None:
         """Forget what was attached to devices that are gone, and links that somebody detached."""
-        indexes = devices()
-        for device, direction in self._pins.links():
-            path = self._pins.link(device, direction)
-            fd = self._pins.get(path)
-            if fd is not None:
-                with held(fd):
-                    alive = indexes.get(device) == hooks.link_target(fd)[0]
-                if not alive:
-                    self._pins.drop(path)
+        indexes = devices(self._home)
+        for (device, direction), (index, _) in self._pinned().items():
+            if indexes.get(device) != index:
+                self._pins.drop(self._pins.link(device, direction))
         for name in children(f"{self._pins.base}/qdiscs"):
             device = self._pins.device(name)
             if device not in indexes:
                 self._pins.drop(self._pins.qdisc(device))
 
 
-def devices() -> dict[str, int]:
-    """The index of each device of the caller's network namespace, by name."""
-    return {name: index for index, name in _socket.if_nameindex()}
+def devices(netns: str = "") -> dict[str, int]:
+    """The index of each device of a network namespace, by name."""
+    return {name: index for index, name in read.names(dumps.links(netns)).items()}
 
 
 def _attachment(program: int, known: Known, by: str, before: tuple[str, ...]) -> Attachment:

@@ -4,64 +4,48 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from ctypes import byref, c_uint32
+from ctypes import byref
 from typing import Optional
 
-from bpf import libbpf, objects
-from bpf.libbpf import BpfError, call
-from bpf.maps import held
+from bpf import libbpf, sight
+from bpf.libbpf import BpfError, asked, call
+from bpf.sight import CLSACT, HANDLE, PRIORITY, TCX
 from state.host import netlink
 
 EINVAL, ENOENT, EEXIST = 22, 2, 17
-HANDLE, PRIORITY = 0x6E, 1
-"""Where netctl's filter stands on a clsact hook, and thereby which is netctl's: first, with a handle of its own."""
 
-_LINK = struct.Struct("<IIIIII")
-_ROOM = 64
 _REPLACE = 1
 _GET_FILTER = 46
 _TC_MESSAGE = struct.Struct("=B3xiIII")
 _PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
-_BOTH = libbpf.CLSACT["ingress"] | libbpf.CLSACT["egress"]
+_BOTH = CLSACT["ingress"] | CLSACT["egress"]
 
 
-def has_tcx() -> bool:
-    """Whether this kernel knows tcx, asked of the loopback device, which every namespace has."""
-    try:
-        chain(1, "ingress")
-    except BpfError as error:
-        if error.errno == EINVAL:
-            return False
-        raise
-    return True
+def has_tcx(netns: str = "") -> bool:
+    """Whether this kernel has tcx, asked of the loopback device, which every namespace has."""
+    return asked("ask what is attached", sight.chain, netns, 1, "ingress") is not None
 
 
-def chain(ifindex: int, direction: str) -> list[int]:
+def chain(netns: str, index: int, direction: str) -> tuple[int, ...]:
     """The ids of the programs at a tcx hook, in the order they run."""
-    ids, count, flags = (c_uint32 * _ROOM)(), c_uint32(_ROOM), c_uint32()
-    call(
-        "ask what is attached",
-        "bpf_prog_query",
-        ifindex,
-        libbpf.TCX[direction],
-        0,
-        byref(flags),
-        ids,
-        byref(count),
-    )
-    return list(ids[: count.value])
+    return asked("ask what is attached", sight.chain, netns, index, direction) or ()
 
 
-def link_target(link_fd: int) -> tuple[int, int]:
+def link_target(raw: bytes) -> tuple[int, int]:
     """The device's index and the program's id of a tcx link; index 0 where it is detached or its device is gone."""
-    _, _, program, _, ifindex, _ = _LINK.unpack(libbpf.info(link_fd, _LINK.size))
-    return ifindex, program
+    _, _, program, _, index, _ = sight.LINK.unpack(raw)
+    return index, program
+
+
+def target_of(link_fd: int) -> tuple[int, int]:
+    """The same of an open link."""
+    return link_target(libbpf.info(link_fd, sight.LINK.size))
 
 
 def link(program_fd: int, ifindex: int, direction: str) -> int:
     """A new link that makes the program the first one at the hook."""
     opts = libbpf.LinkCreateOpts(sz=ctypes.sizeof(libbpf.LinkCreateOpts), flags=libbpf.BPF_F_BEFORE)
-    return call("attach a program", "bpf_link_create", program_fd, ifindex, libbpf.TCX[direction], byref(opts))
+    return call("attach a program", "bpf_link_create", program_fd, ifindex, TCX[direction], byref(opts))
 
 
 def relink(link_fd: int, program_fd: int) -> None:
@@ -77,13 +61,7 @@ def detach(link_fd: int) -> None:
 
 def name_of(program: int) -> str:
     """The name of a loaded program; its id's text where it is gone meanwhile."""
-    try:
-        with held(objects.open_program(program)) as fd:
-            return objects.program(fd).name or f"program {program}"
-    except BpfError as error:
-        if error.errno == ENOENT:
-            return f"program {program}"
-        raise
+    return asked("ask about a program", sight.title, program)
 
 
 def _hook(ifindex: int, point: int) -> libbpf.TcHook:
@@ -95,16 +73,9 @@ def _filter(program_fd: int = 0, flags: int = 0) -> libbpf.TcOpts:
     return libbpf.TcOpts(sz=size, prog_fd=program_fd, flags=flags, handle=HANDLE, priority=PRIORITY)
 
 
-def filtered(ifindex: int, direction: str) -> Optional[int]:
+def filtered(netns: str, index: int, direction: str) -> Optional[int]:
     """The id of the program in netctl's clsact filter, None where there is none."""
-    opts = _filter()
-    try:
-        call("ask for a filter", "bpf_tc_query", byref(_hook(ifindex, libbpf.CLSACT[direction])), byref(opts))
-    except BpfError as error:
-        if error.errno in (ENOENT, EINVAL):
-            return None
-        raise
-    return int(opts.prog_id)
+    return asked("ask for a filter", sight.filtered, netns, index, direction)
 
 
 def make_qdisc(ifindex: int) -> bool:
@@ -130,14 +101,14 @@ def drop_qdisc(ifindex: int) -> None:
 def put_filter(program_fd: int, ifindex: int, direction: str) -> None:
     """Make the program netctl's filter at the hook; what is there is replaced in one step."""
     opts = _filter(program_fd, _REPLACE)
-    call("attach a filter", "bpf_tc_attach", byref(_hook(ifindex, libbpf.CLSACT[direction])), byref(opts))
+    call("attach a filter", "bpf_tc_attach", byref(_hook(ifindex, CLSACT[direction])), byref(opts))
 
 
 def drop_filter(ifindex: int, direction: str) -> None:
     """Remove netctl's filter from a hook."""
     opts = _filter()
     try:
-        call("remove a filter", "bpf_tc_detach", byref(_hook(ifindex, libbpf.CLSACT[direction])), byref(opts))
+        call("remove a filter", "bpf_tc_detach", byref(_hook(ifindex, CLSACT[direction])), byref(opts))
     except BpfError as error:
         if error.errno not in (ENOENT, EINVAL):
             raise

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import cache
-from typing import Any
+from typing import Any, Callable, TypeVar
 
+from bpf import sight
 from state.problem import HostError, Problem
 
 BPF_ANY = 0
@@ -18,8 +19,6 @@ BPF_F_NO_PREALLOC = 1
 BPF_F_INNER_MAP = 1 << 12
 BPF_F_BEFORE = 1 << 3
 BPF_F_REPLACE = 1 << 2
-TCX = {"ingress": 46, "egress": 47}
-CLSACT = {"ingress": 1, "egress": 2}
 MAP_TYPES = {
     "hash": 1,
     "array": 2,
@@ -34,6 +33,8 @@ MAP_TYPES = {
 }
 MAP_TYPE_NAMES = {number: name for name, number in MAP_TYPES.items()}
 LOG_LINES = 60
+
+T = TypeVar("T")
 
 
 class BpfError(HostError):
@@ -178,6 +179,7 @@ _print_callback = _PRINT_CALLBACK(_listen)
 def library() -> ctypes.CDLL:
     """libbpf, with signatures set and its warnings collected. Raises HostError with a sentence where it is missing."""
     try:
+        sight.library()  # it silences libbpf, so it goes first
         loaded = ctypes.CDLL("libbpf.so.1", use_errno=True)
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(loaded, name)
@@ -218,9 +220,14 @@ def said() -> str:
     return "\n".join(lines[-LOG_LINES:])
 
 
+def asked(doing: str, ask: Callable[..., T], *words: Any) -> T:
+    """The answer of a function that raises OSError where it has none. `doing` completes the sentence "cannot ..."."""
+    try:
+        return ask(*words)
+    except OSError as error:
+        raise BpfError(error.errno or 1, doing) from error
+
+
 def info(fd: int, size: int) -> bytes:
     """The kernel's description of what a file descriptor stands for, `size` bytes of it at most."""
-    buffer = ctypes.create_string_buffer(size)
-    length = c_uint32(size)
-    call("ask about a BPF object", "bpf_obj_get_info_by_fd", fd, buffer, byref(length))
-    return buffer.raw
+    return asked("ask about a BPF object", sight.info, fd, size)

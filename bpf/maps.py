@@ -12,14 +12,12 @@ from ctypes import byref, c_uint32, c_uint64
 from dataclasses import dataclass
 from typing import Optional
 
-from bpf import libbpf
+from bpf import libbpf, sight
 from bpf.layout import MapLayout
-from bpf.libbpf import BpfError, call
+from bpf.libbpf import BpfError, asked, call
 
 ENOENT = 2
 F_MMAPABLE = 1 << 10
-_ARRAYS = ("array", "percpu_array", "array_of_maps")
-_INFO = struct.Struct("<IIIIII16s")
 _BLOCK = 64
 
 
@@ -69,7 +67,12 @@ def create(layout: MapLayout, max_entries: Optional[int] = None) -> int:
 
 def info(fd: int) -> Info:
     """The kernel's description of a map."""
-    number, identity, key, value, entries, flags, name = _INFO.unpack(libbpf.info(fd, _INFO.size))
+    return describe(libbpf.info(fd, sight.MAP.size))
+
+
+def describe(raw: bytes) -> Info:
+    """The description in the kernel's bytes."""
+    number, identity, key, value, entries, flags, name = sight.MAP.unpack(raw)
     kind = libbpf.MAP_TYPE_NAMES.get(number, f"type {number}")
     return Info(kind, identity, key, value, entries, flags, name.rstrip(b"\0").decode())
 
@@ -79,36 +82,22 @@ def by_id(number: int) -> int:
     return call(f"open the map with id {number}", "bpf_map_get_fd_by_id", number)
 
 
-def frozen(fd: int) -> bool:
-    """Whether no program and nobody else can write to the map any more."""
-    with open(f"/proc/self/fdinfo/{fd}") as lines:
-        return any(line.split() == ["frozen:", "1"] for line in lines)
-
-
 def lookup(fd: int, key: bytes, size: int) -> Optional[bytes]:
     """The value of one key."""
-    value = ctypes.create_string_buffer(size)
-    try:
-        call("read a map", "bpf_map_lookup_elem", fd, key, value)
-    except BpfError as error:
-        if error.errno == ENOENT:
-            return None
-        raise
-    return value.raw
+    return asked("read a map", sight.value, fd, key, size)
 
 
 def read(fd: int, zeros: bool = False) -> dict[bytes, bytes]:
     """All entries; of an array those that are not all zero, unless `zeros`."""
-    about = info(fd)
-    size = about.value
-    if about.type.startswith("percpu"):
-        size = (size + 7) // 8 * 8 * call("count CPUs", "libbpf_num_possible_cpus")
-    sparse = about.type in _ARRAYS and not zeros
-    found: dict[bytes, bytes] = {}
-    for keys, values, count in _batches(fd, about, size):
-        for at in _places(values, size, count) if sparse else range(count):
-            found[keys[at * about.key : (at + 1) * about.key]] = values[at * size : (at + 1) * size]
-    return found
+    return entries(asked("read a map", sight.content, fd), zeros)
+
+
+def entries(content: sight.Content, zeros: bool = False) -> dict[bytes, bytes]:
+    """The entries in a map's content; of an array those that are not all zero, unless `zeros`."""
+    kind, key, size, keys, values = content
+    count = len(keys) // key
+    places = _places(values, size, count) if kind in sight.ARRAYS and not zeros else range(count)
+    return {keys[at * key : (at + 1) * key]: values[at * size : (at + 1) * size] for at in places}
 
 
 def _places(values: bytes, size: int, count: int) -> Iterator[int]:
@@ -119,35 +108,6 @@ def _places(values: bytes, size: int, count: int) -> Iterator[int]:
             for at in range(start, min(start + _BLOCK, count)):
                 if values[at * size : (at + 1) * size] != zero:
                     yield at
-
-
-def _batches(fd: int, about: Info, size: int) -> Iterator[tuple[bytes, bytes, int]]:
-    """Keys, values and how many they are, as the kernel hands them out."""
-    room = min(about.max_entries, 16384) if about.type in _ARRAYS else about.max_entries
-    keys, values = ctypes.create_string_buffer(about.key * room), ctypes.create_string_buffer(size * room)
-    token = ctypes.create_string_buffer(max(about.key, 8))
-    opts = libbpf.BatchOpts(sz=ctypes.sizeof(libbpf.BatchOpts))
-    first, more = True, True
-    while more:
-        count = c_uint32(room)
-        try:
-            call(
-                f"read the map {about.name}",
-                "bpf_map_lookup_batch",
-                fd,
-                None if first else token,
-                token,
-                keys,
-                values,
-                byref(count),
-                byref(opts),
-            )
-        except BpfError as error:
-            if error.errno != ENOENT:
-                raise
-            more = False
-        first = False
-        yield keys.raw, values.raw, count.value
 
 
 def write(fd: int, entries: Mapping[bytes, bytes]) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
 from collections.abc import Iterator, Mapping
-from ctypes import byref, c_size_t, c_uint32
+from ctypes import byref, c_size_t
 from dataclasses import dataclass
 from typing import Optional
 
 import bpf
-from bpf import libbpf, maps, outline
+from bpf import libbpf, outline
 from bpf.layout import MAPS
 from bpf.libbpf import call, pointer
-from bpf.maps import held
 from bpf.outline import Outline
 from state.problem import HostError, Problem
 
@@ -22,7 +20,6 @@ OBJECTS = ("endpoint", "overlay", "uplink")
 EXPORTED = "exported_"
 _SECTION = ".rodata"
 _SIZES = (1, 2, 4, 8)
-_PROGRAM = struct.Struct("<II8sIIQQQIIQ16s")
 
 
 @dataclass(frozen=True)
@@ -100,34 +97,12 @@ def _carried(name: str) -> Optional[bytes]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the kernel says of a loaded program; `maps` are ids."""
+    """What the kernel says of a loaded program; `maps` are the names of its maps by id, `rodata` its frozen data."""
 
     id: int
-    name: str
     loaded_at: int
-    maps: tuple[int, ...]
-
-
-def program(fd: int) -> Loaded:
-    """The kernel's description of a program."""
-    room = 64
-    ids = (c_uint32 * room)()
-    request = _PROGRAM.pack(0, 0, b"", 0, 0, 0, 0, 0, 0, room, ctypes.addressof(ids), b"")
-    buffer = ctypes.create_string_buffer(request, _PROGRAM.size)
-    length = c_uint32(_PROGRAM.size)
-    call("ask about a program", "bpf_obj_get_info_by_fd", fd, buffer, byref(length))
-    _, number, _, _, _, _, _, loaded_at, _, count, _, name = _PROGRAM.unpack(buffer.raw)
-    return Loaded(number, name.rstrip(b"\0").decode(), loaded_at, tuple(ids[: min(count, room)]))
-
-
-def frozen_rodata(loaded: Loaded) -> Optional[bytes]:
-    """The read-only data of a loaded program; None where it is not frozen."""
-    for number in loaded.maps:
-        with held(maps.by_id(number)) as fd:
-            about = maps.info(fd)
-            if about.name.endswith(_SECTION):
-                return maps.lookup(fd, bytes(4), about.value) if maps.frozen(fd) else None
-    return None
+    maps: Mapping[int, str]
+    rodata: Optional[bytes]
 
 
 class Loading:
@@ -177,8 +152,3 @@ class Loading:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def open_program(number: int) -> int:
-    """A file descriptor of the program with this id."""
-    return call("open a program", "bpf_prog_get_fd_by_id", number)

@@ -17,10 +17,12 @@ from typing import Optional
 
 from bpf.layout import LAYOUT
 from bpf.libbpf import BpfError, call
+from state.host import files
 
 OWNER = "netctl"
 _BESIDE = "beside"
-_FOLDERS = ("programs", "links", "qdiscs", _BESIDE)
+FOLDERS = ("programs", "links", "qdiscs", _BESIDE)
+"""What stands beside the folders of maps."""
 ENOENT = 2
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 
@@ -48,14 +50,14 @@ class Pins:
         """The folder that says that the clsact qdisc of the device is netctl's."""
         return f"{self.base}/qdiscs/{_escape(device)}"
 
-    def layouts(self) -> list[str]:
-        """The layouts of which there are maps."""
-        return [name for name in children(self.base) if name not in _FOLDERS]
-
     def links(self) -> list[tuple[str, str]]:
         """Device and direction of each pinned link."""
-        parts = [name.rpartition("-") for name in children(f"{self.base}/links")]
-        return [(_unescape(device), direction) for device, _, direction in parts]
+        return [self.hook(name) for name in children(f"{self.base}/links")]
+
+    def hook(self, name: str) -> tuple[str, str]:
+        """Device and direction that a name in `links` stands for."""
+        device, _, direction = name.rpartition("-")
+        return _unescape(device), direction
 
     def digests(self, name: str) -> list[str]:
         """The digests under which programs of an object are pinned."""
@@ -136,10 +138,7 @@ class Pins:
 
 def children(folder: str) -> list[str]:
     """The sorted names in a folder; none if it does not exist."""
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return list(files.names(folder) or ())
 
 
 def _unlink(path: str) -> None:

@@ -9,14 +9,16 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Optional
 
-from bpf import attachments, hooks, libbpf, maps, objects
+from bpf import attachments, hooks, libbpf, maps, objects, sight
 from bpf.attachments import Attachments
 from bpf.generation import TABLES, WORD, Generations
 from bpf.layout import LAYOUT, MAPS
+from bpf.libbpf import asked
 from bpf.maps import held
-from bpf.pins import Pins, children
+from bpf.pins import FOLDERS, Pins
 from bpf.programs import Programs
 from state.host.netlink import inside
+from state.host.questions import spoil
 from state.kernel_bpf import CAPACITY, Attachment, Count, Event, Fill, Generation, Map, Program, Table
 from state.problem import HostError
 
@@ -31,22 +33,22 @@ class LinuxBpf:
         self._home = home
         self._pins = Pins(root)
         self._programs = Programs(self._pins)
-        self._attachments = Attachments(self._pins, self._programs)
+        self._attachments = Attachments(self._pins, self._programs, home)
 
     def missing(self) -> tuple[str, ...]:
         """What netctl needs for BPF and this host lacks, a sentence each."""
         try:
             libbpf.library()
-            known = self._pins.get(self._pins.map(WORD))  # what can be opened could be made
-            os.close(maps.create(MAPS[WORD]) if known is None else known)
+            if not any(name == WORD for _, name, _ in self._pinned_maps()):  # what can be opened could be made
+                os.close(maps.create(MAPS[WORD]))
+                spoil()
         except HostError as error:
             return tuple(f"{problem.summary}. {problem.detail}".strip() for problem in error.problems)
         return ()
 
     def tcx(self) -> bool:
         """Whether the kernel has tcx."""
-        with inside(self._home):
-            return hooks.has_tcx()
+        return hooks.has_tcx(self._home)
 
     def ticks(self) -> int:
         """How many jiffies make a second: the resolution of the coarse clock."""
@@ -58,21 +60,20 @@ class LinuxBpf:
 
     def devices(self) -> Mapping[str, int]:
         """The index of each device, by name."""
-        with inside(self._home):
-            return attachments.devices()
+        return attachments.devices(self._home)
 
     def maps(self) -> Mapping[str, Map]:
         """The pinned maps by name; those of another layout as `NAME@LAYOUT`."""
         found: dict[str, Map] = {}
-        for layout in self._pins.layouts():
-            for name in children(f"{self._pins.base}/{layout}"):
-                fd = self._pins.get(self._pins.map(name, layout))
-                if fd is not None:
-                    with held(fd):
-                        about = maps.info(fd)
-                    address = name if layout == LAYOUT else f"{name}@{layout}"
-                    found[address] = Map(about.type, about.key, about.value, about.max_entries, about.flags, layout)
+        for layout, name, raw in self._pinned_maps():
+            about = maps.describe(raw)
+            address = name if layout == LAYOUT else f"{name}@{layout}"
+            found[address] = Map(about.type, about.key, about.value, about.max_entries, about.flags, layout)
         return found
+
+    def _pinned_maps(self) -> tuple[tuple[str, str, bytes], ...]:
+        """Folder, name and description of each pinned map."""
+        return asked("look at the maps", sight.maps, self._pins.base, FOLDERS)
 
     def create_map(self, name: str) -> None:
         """Make and pin the map, or pin again the one that loaded programs use."""
@@ -112,13 +113,11 @@ class LinuxBpf:
 
     def attachments(self) -> Mapping[str, Attachment]:
         """What netctl has attached, by `DEVICE DIRECTION`."""
-        with inside(self._home):
-            return self._attachments.all()
+        return self._attachments.all()
 
     def foreign(self, device: str, direction: str) -> tuple[str, ...]:
         """The names of the programs of others at this hook."""
-        with inside(self._home):
-            return self._attachments.foreign(device, direction)
+        return self._attachments.foreign(device, direction)
 
     def attach(self, device: str, direction: str, attachment: Attachment) -> None:
         """Attach the pinned program first in line, or replace what is attached there in one step."""
@@ -148,8 +147,8 @@ class LinuxBpf:
 
     def entries(self, name: str) -> Table:
         """All entries of a pinned map."""
-        with self._pinned(name) as pinned:
-            return {} if pinned is None else maps.read(pinned[name])
+        content = asked(f"read the map {name}", sight.table, self._pins.map(name))
+        return {} if content is None else maps.entries(content)
 
     def update(self, name: str, entries: Table) -> None:
         """Write the entries, one store each."""
@@ -172,8 +171,9 @@ class LinuxBpf:
 
     def generation(self) -> Generation:
         """What the active slot holds."""
-        with self._pinned(WORD, *TABLES) as pinned:
-            return Generation(0, {}) if pinned is None else Generations(pinned).read()
+        found = asked("read the tables", sight.generation, f"{self._pins.base}/{LAYOUT}", WORD, TABLES)
+        word, tables = found or (0, ())
+        return Generation(word >> 8, {name: maps.entries(table, zeros=True) for name, table in zip(TABLES, tables)})
 
     def switch(self, tables: Mapping[str, Table]) -> None:
         """Make `tables` what the host decides by, in one store."""

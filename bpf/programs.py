@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Optional
 
-from bpf import maps, objects
-from bpf.layout import MAPS
+from bpf import maps, objects, sight
+from bpf.layout import LAYOUT, MAPS
+from bpf.libbpf import asked
 from bpf.maps import held
 from bpf.objects import Loaded, Loading, Object
-from bpf.pins import Pins, children
+from bpf.pins import FOLDERS, Pins, children
 from state.kernel_bpf import Program, program_digest
 from state.problem import HostError, Problem
 
@@ -30,28 +31,28 @@ class Programs:
     def all(self) -> dict[str, Program]:
         """The pinned objects by name, the newest of each; others as `NAME@DIGEST`."""
         found: dict[str, Program] = {}
-        own = self._pinned_maps()
+        own, everything = self._pinned_maps(), self._loaded()
         for name in children(f"{self._pins.base}/programs"):
             ages: list[tuple[int, str, Program]] = []
             for digest in self._pins.digests(name):
-                loaded = self._loaded(name, digest)
+                loaded = everything.get((name, digest), {})
                 age = max((item.loaded_at for item in loaded.values()), default=0)
                 ages.append((age, digest, self._describe(name, digest, loaded, own)))
             for place, (_, digest, program) in enumerate(sorted(ages, key=lambda item: item[0], reverse=True)):
                 found[f"{name}@{digest}" if place else name] = program
         return found
 
-    def _loaded(self, name: str, digest: str) -> dict[str, Loaded]:
-        folder = self._pins.program(name, digest)
-        found: dict[str, Loaded] = {}
-        for function in children(folder):
-            fd = self._pins.get(f"{folder}/{function}")
-            if fd is not None:
-                with held(fd):
-                    found[function] = objects.program(fd)
+    def _loaded(self) -> dict[tuple[str, str], dict[str, Loaded]]:
+        """The pinned programs by object and digest, then by function."""
+        found: dict[tuple[str, str], dict[str, Loaded]] = {}
+        pinned = asked("look at the programs", sight.programs, f"{self._pins.base}/programs")
+        for name, digest, function, about, used, rodata in pinned:
+            description = sight.PROGRAM.unpack(about)
+            names = {number: title.decode() for number, title in used}
+            found.setdefault((name, digest), {})[function] = Loaded(description[1], description[7], names, rodata)
         return found
 
-    def _describe(self, name: str, digest: str, loaded: Mapping[str, Loaded], own: Mapping[str, int]) -> Program:
+    def _describe(self, name: str, digest: str, loaded: Mapping[str, Loaded], own: frozenset[int]) -> Program:
         """What is pinned under a digest: the digest is believed only if the kernel's read-only data agree with it."""
         if name not in objects.OBJECTS:
             return Program(ALTERED, {})
@@ -62,38 +63,31 @@ class Programs:
         foreign: set[str] = set()
         intact = True
         for function in loaded.values():
-            rodata = objects.frozen_rodata(function)
+            rodata = function.rodata
             config = {} if rodata is None else item.config(rodata)
             same_object = digest == program_digest(item.digest, config)
             intact = intact and rodata is not None and (not same_object or item.rodata(config) == rodata)
             foreign.update(_foreign(function, own))
         return Program(digest if intact else ALTERED, config, tuple(sorted(foreign)))
 
-    def _pinned_maps(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for name in MAPS:
-            fd = self._pins.get(self._pins.map(name))
-            if fd is not None:
-                with held(fd):
-                    found[name] = maps.info(fd).id
-        return found
+    def _pinned_maps(self) -> frozenset[int]:
+        """The ids of the maps that programs should use."""
+        pinned = asked("look at the maps", sight.maps, self._pins.base, FOLDERS)
+        return frozenset(sight.MAP.unpack(raw)[1] for folder, name, raw in pinned if folder == LAYOUT and name in MAPS)
 
     def by_id(self) -> Known:
         """Object, digest and function of each pinned program, by its id."""
         return {
-            loaded.id: (name, digest, function)
-            for name in children(f"{self._pins.base}/programs")
-            for digest in self._pins.digests(name)
-            for function, loaded in self._loaded(name, digest).items()
+            item.id: (name, digest, function)
+            for (name, digest), functions in self._loaded().items()
+            for function, item in functions.items()
         }
 
     def using(self, name: str) -> Optional[int]:
         """The id of the map of this name that pinned programs use, None where none does."""
         layout = MAPS[name]
-        for number in self.by_id():
-            with held(objects.open_program(number)) as fd:
-                loaded = objects.program(fd)
-            for identity in loaded.maps:
+        for functions in self._loaded().values():
+            for identity in [number for item in functions.values() for number in item.maps]:
                 with held(maps.by_id(identity)) as map_fd:
                     about = maps.info(map_fd)
                 if (about.name, about.type, about.key, about.value) == (name, layout.type, layout.key, layout.value):
@@ -149,14 +143,6 @@ class Programs:
                 self._pins.drop(self._pins.program(name, digest))
 
 
-def _foreign(loaded: Loaded, own: Mapping[str, int]) -> set[str]:
+def _foreign(loaded: Loaded, own: frozenset[int]) -> set[str]:
     """The names of the maps a program uses that are not the pinned ones."""
-    foreign: set[str] = set()
-    known = set(own.values())
-    for number in loaded.maps:
-        if number not in known:
-            with held(maps.by_id(number)) as fd:
-                name = maps.info(fd).name
-            if name in MAPS:
-                foreign.add(name)
-    return foreign
+    return {name for number, name in loaded.maps.items() if number not in own and name in MAPS}

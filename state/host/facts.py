@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Optional, Union
+from typing import Optional
 
 from state.facts import Device, Facts, Features, Scope
-from state.host import login, nftables, surroundings
+from state.host import files, login, ruleset, surroundings
 from state.kernel import Address, Kernel, Link
 from state.kinds.marked import within
 from state.naming import PROTOCOL, is_mark
@@ -37,7 +36,7 @@ def gather(kernel: Kernel, scope: Scope) -> Facts:
     lacks_bpf = kernel.bpf.missing()
     features = probe(tcx=not lacks_bpf and kernel.bpf.tcx())
     present = frozenset(kernel.netns.names())
-    release = os.uname().release
+    release = files.release()
     return Facts(
         kernel=release,
         python=".".join(map(str, _python_version())),
@@ -84,7 +83,7 @@ def find_uplink(kernel: Kernel, scope: Scope, links: Sequence[Link], addresses: 
     found = [item for item in addresses if item.device in usable and not item.address.startswith("fe80:")]
     holders = {item.address: item.device for item in reversed(found)}
     told = [str(address) for address in (scope.underlay_ipv4, scope.underlay_ipv6) if address is not None]
-    likely = [*told, login.connection()[2]]
+    likely = [*told, login.ends()[1]]
     device = scope.uplink or next((holders[address] for address in likely if address in holders), "")
     device = device or _default_device(kernel, usable) or next((item.device for item in found), "")
     if device not in usable:
@@ -103,7 +102,7 @@ def cut_off(kernel: Kernel, scope: Scope) -> Iterator[str]:
 
     An endpoint of the cluster may well be where the user sits: netctl has a route to it then.
     """
-    client = login.connection()[0].partition("%")[0]
+    client = login.ends()[0].partition("%")[0]
     ranges = [item for item in scope.ranges if client and within(client, (item,))]
     routes = kernel.net.routes("", ranges) if ranges else []
     if ranges and not any(route.protocol == PROTOCOL and within(client, (route.destination,)) for route in routes):
@@ -125,41 +124,36 @@ def probe(tcx: bool) -> Features:
     """What this kernel and this machine can do."""
     return Features(
         tcx=tcx,
-        btf=os.path.exists("/sys/kernel/btf/vmlinux"),
+        btf=files.is_there("/sys/kernel/btf/vmlinux"),
         jit=_jit(),
         vxlan=has_module("vxlan"),
         nft=_masquerades(),
-        ringbuf=version(os.uname().release) >= (5, 8),
+        ringbuf=version(files.release()) >= (5, 8),
     )
 
 
 def _masquerades() -> bool:
     """Whether nftables is here, as a command and in the kernel, and can translate addresses: some kernels' cannot."""
-    return _has_command("nft") and nftables.in_kernel() and has_module("nft_masq") and has_module("nft_chain_nat")
+    in_kernel = bool(ruleset.generation(""))
+    return _has_command("nft") and in_kernel and has_module("nft_masq") and has_module("nft_chain_nat")
 
 
 def _jit() -> bool:
     """Whether BPF is compiled. The sysctl does not show in every namespace; without it only User-Mode Linux cannot."""
     if setting := _text("/proc/sys/net/core/bpf_jit_enable"):
         return setting != "0"
-    if os.path.exists("/proc/sys/net/core/netdev_max_backlog"):
+    if files.is_there("/proc/sys/net/core/netdev_max_backlog"):
         return False
     return "User Mode Linux" not in _text("/proc/cpuinfo")
 
 
 def has_module(name: str, root: str = "/") -> bool:
     """Whether the kernel has a module, loaded, built in or ready to be loaded."""
-    if os.path.isdir(f"{root}sys/module/{name}"):
-        return True
-    folder = f"{root}lib/modules/{os.uname().release}"
-    if not os.path.exists(f"{folder}/modules.builtin"):
-        return True  # nothing to tell by: creating the device will
-    listed = _text(f"{folder}/modules.builtin") + "\n" + _text(f"{folder}/modules.dep")
-    return f"/{name}.ko" in listed
+    return files.has_module(name, root)
 
 
 def _has_command(name: str) -> bool:
-    return any(os.access(f"{folder}/{name}", os.X_OK) for folder in _PATH)
+    return any(files.is_executable(f"{folder}/{name}") for folder in _PATH)
 
 
 def version(release: str) -> tuple[int, ...]:
@@ -174,7 +168,7 @@ def _old(release: str) -> Iterable[str]:
 
 
 def _missing(scope: Scope, features: Features, uplink: Uplink) -> Iterable[str]:
-    held = int(next((line.split()[1] for line in _text("/proc/self/status").splitlines() if "CapEff" in line), "0"), 16)
+    held = files.capabilities()
     for name, bit in _CAPABILITIES.items():
         if not held >> bit & 1:
             yield f"{name} is not held: log in as root, or let the user run `sudo -n`"
@@ -190,9 +184,5 @@ def _missing(scope: Scope, features: Features, uplink: Uplink) -> Iterable[str]:
         yield "no device has an address that other hosts could reach: name it in the manifest (`underlay`)"
 
 
-def _text(path: Union[str, os.PathLike[str]]) -> str:
-    try:
-        with open(path, errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+def _text(path: str) -> str:
+    return (files.text(path) or "").strip()

@@ -1,107 +1,120 @@
-"""HOST: sysctls, and the file of originals: what netctl overwrote and cannot mark."""
+"""HOST: questions about files and folders of this host, and about what it says of itself in them."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from typing import Optional
 
-from state.host.netlink import inside
-from state.naming import STATE_FOLDER
-from state.problem import HostError
+from state.host.netlink import NETNS_FOLDER, inside
+from state.host.questions import question
+
+TYPE_CHECKING = False  # see `state.host.questions`
+if TYPE_CHECKING:
+    from typing import Optional
 
 
-def read_sysctl(name: str) -> Optional[str]:
-    """A value below /proc/sys as the calling thread's namespace has it; None where there is none."""
+@question
+def text(path: str) -> Optional[str]:
+    """What stands in a file; None where it cannot be read."""
     try:
-        with open(f"/proc/sys/{name}") as file:
-            return file.read().strip()
-    except FileNotFoundError:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError:
         return None
-    except OSError as error:
-        raise HostError.of(f"sysctl {name}: cannot read it: {error.strerror}", "", f"sysctl {name}") from error
 
 
-def write_sysctl(name: str, value: str) -> None:
-    """Set a value below /proc/sys in the calling thread's namespace."""
+@question
+def names(folder: str) -> Optional[tuple[str, ...]]:
+    """The sorted names in a folder; None where there is no such folder."""
     try:
-        with open(f"/proc/sys/{name}", "w") as file:
-            file.write(value)
-    except OSError as error:
-        what = f"sysctl {name}"
-        raise HostError.of(f"{what}: cannot set it to {value}: {error.strerror}", "", what) from error
+        return tuple(sorted(os.listdir(folder)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
-class LinuxSysctls:
-    """Values below /proc/sys."""
-
-    def __init__(self, home: str = "") -> None:
-        self._home = home
-
-    def read(self, name: str, netns: str = "") -> Optional[str]:
-        """The value, or None where this kernel does not have it."""
-        with inside(netns or self._home):
-            return read_sysctl(name)
-
-    def write(self, name: str, value: str, netns: str = "") -> None:
-        """Set the value."""
-        with inside(netns or self._home):
-            write_sysctl(name, value)
+@question
+def is_there(path: str) -> bool:
+    """Whether there is such a file or folder."""
+    return os.path.exists(path)
 
 
-class OriginalsFile:
-    """`originals.json` in netctl's folder on the host: sections of names and values, each written once."""
+@question
+def is_executable(path: str) -> bool:
+    """Whether there is such a command."""
+    return os.access(path, os.X_OK)
 
-    def __init__(self, folder: str = STATE_FOLDER) -> None:
-        self._folder = folder
-        self._path = f"{folder}/originals.json"
 
-    def remember(self, section: str, values: Mapping[str, str]) -> None:
-        """Keep the values that are not kept yet; returns when they are on the disk."""
-        kept = self._load()
-        merged = {**values, **kept.get(section, {})}
-        if merged != kept.get(section, {}):
-            kept[section] = merged
-            try:
-                self._write(json.dumps(kept, indent=1, sort_keys=True))
-            except OSError as error:
-                summary = f"cannot write {self._path}: {error.strerror}"
-                detail = "Nothing was changed: what is overwritten is kept there first, so that destroy can restore it."
-                raise HostError.of(summary, detail) from error
-
-    def recall(self, section: str) -> Mapping[str, str]:
-        """What was kept, empty when nothing was or the file is gone."""
-        return self._load().get(section, {})
-
-    def forget(self) -> None:
-        """Remove the file."""
+@question
+def sysctl(netns: str, name: str) -> Optional[str]:
+    """A value below /proc/sys as a namespace has it; None where there is none. Raises OSError."""
+    with inside(netns):
         try:
-            os.unlink(self._path)
+            with open(f"/proc/sys/{name}") as file:
+                return file.read().strip()
         except FileNotFoundError:
-            return
+            return None
 
-    def _load(self) -> dict[str, dict[str, str]]:
-        try:
-            with open(self._path) as file:
-                loaded: dict[str, dict[str, str]] = json.load(file)
-                return loaded
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            detail = "Repair it, or remove it: destroy then leaves sysctls as they are."
-            raise HostError.of(f"cannot read {self._path}: {error}", detail) from error
 
-    def _write(self, text: str) -> None:
-        os.makedirs(self._folder, exist_ok=True)
-        fresh = f"{self._path}.new"
-        with open(fresh, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._path)
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+@question
+def namespaces() -> tuple[str, ...]:
+    """The sorted names in /run/netns; not the plain files that a crash or a reboot can leave there."""
+    ours = os.stat("/proc/self/ns/net").st_dev
+    try:
+        entries = os.listdir(NETNS_FOLDER)
+    except FileNotFoundError:
+        return ()
+    return tuple(sorted(name for name in entries if _device(f"{NETNS_FOLDER}/{name}") == ours))
+
+
+def _device(path: str) -> int:
+    """What a name stands on; 0 for one that leads nowhere, as a link to the namespace of a dead process does."""
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return 0
+
+
+@question
+def capabilities() -> int:
+    """The capabilities this process has, a bit each."""
+    with open("/proc/self/status") as lines:
+        return int(next((line.split()[1] for line in lines if line.startswith("CapEff")), "0"), 16)
+
+
+@question
+def release() -> str:
+    """The kernel's release."""
+    return os.uname().release
+
+
+@question
+def has_module(name: str, root: str) -> bool:
+    """Whether the kernel has a module, loaded, built in or ready to be loaded; also where that cannot be told."""
+    if os.path.isdir(f"{root}sys/module/{name}"):
+        return True
+    folder = f"{root}lib/modules/{os.uname().release}"
+    if not os.path.exists(f"{folder}/modules.builtin"):
+        return True  # nothing to tell by: creating the device will
+    for path in (f"{folder}/modules.builtin", f"{folder}/modules.dep"):
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            with open(path, errors="replace") as file:
+                if f"/{name}.ko" in file.read():
+                    return True
+        except OSError:
+            continue
+    return False
+
+
+@question
+def is_bound(port: int) -> bool:
+    """Whether a process of this namespace has a UDP socket on the port."""
+    for path in ("/proc/net/udp", "/proc/net/udp6"):
+        try:
+            with open(path) as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        for line in lines[1:]:
+            words = line.split()
+            if len(words) > 9 and words[1].endswith(f":{port:04X}") and words[9] != "0":
+                return True
+    return False

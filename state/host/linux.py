@@ -6,10 +6,12 @@ import ctypes
 import os
 from typing import Optional
 
-from state.host.files import LinuxSysctls, OriginalsFile
+from state.host import files
 from state.host.net import LinuxNet
 from state.host.netlink import NETNS_FOLDER, libc
 from state.host.nftables import LinuxNft
+from state.host.originals import OriginalsFile
+from state.host.sysctls import LinuxSysctls
 from state.kernel import Originals
 from state.kernel_bpf import Bpf
 from state.naming import OWNER, STATE_FOLDER
@@ -50,12 +52,7 @@ class LinuxNamespaces:
 
     def names(self) -> list[str]:
         """All of them, sorted; not the plain files that a crash or a reboot can leave there."""
-        namespaces = os.stat("/proc/self/ns/net").st_dev
-        try:
-            entries = os.listdir(NETNS_FOLDER)
-        except FileNotFoundError:
-            return []
-        return sorted(name for name in entries if _device(f"{NETNS_FOLDER}/{name}") == namespaces)
+        return list(files.namespaces())
 
     def owned(self) -> list[str]:
         """Those that netctl made, by their mark, sorted."""
@@ -109,14 +106,6 @@ def _make_folder(name: str) -> None:
     folder = NETNS_FOLDER.encode()
     _check(libc.mount(folder, folder, b"none", _MS_BIND, None), name, "make room for")
     _check(libc.mount(b"", folder, b"none", _MS_SHARED, None), name, "make room for")
-
-
-def _device(path: str) -> int:
-    """What a name stands on; 0 for one that leads nowhere, as a link to the namespace of a dead process does."""
-    try:
-        return os.stat(path).st_dev
-    except OSError:
-        return 0
 
 
 def _check(result: int, name: str, verb: str) -> None:

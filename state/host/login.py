@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from state.host.questions import question
+
 _PARENT = 1
 _VARIABLE = "SSH_CONNECTION"
 _GENERATIONS = 16
@@ -16,6 +18,13 @@ def connection() -> tuple[str, str, str, str]:
     """
     words = (os.environ[_VARIABLE] if _VARIABLE in os.environ else _inherited()).split()
     return (words[0], words[1], words[2], words[3]) if len(words) == 4 else ("", "", "", "")
+
+
+@question
+def ends() -> tuple[str, str]:
+    """The addresses of the client and of this host; both empty without a connection."""
+    found = connection()
+    return found[0], found[2]
 
 
 def _inherited() -> str:

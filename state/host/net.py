@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import struct
-from _socket import inet_pton
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Optional, TypeVar, Union
 
-from state.host import read
-from state.host.netlink import NETNS_FOLDER, Socket, attribute, attributes, number
+from state.host import dumps, read
 from state.kernel import Address, Link, Neighbour, Route, Rule, Settings, Thing, Veth, Vxlan
+from state.naming import PROTOCOL
 from state.problem import HostError
 
 T = TypeVar("T")
@@ -23,66 +19,55 @@ class LinuxNet:
     def __init__(self, home: str = "") -> None:
         self._home = home
 
-    @contextmanager
-    def _socket(self, netns: str = "") -> Generator[Socket, None, None]:
-        # Not kept: an open socket would keep a namespace alive that somebody has deleted.
-        socket = Socket(netns or self._home)
+    def _read(self, netns: str, what: str, ask: Callable[[str], T]) -> T:
         try:
-            yield socket
-        finally:
-            socket.close()
-
-    def _read(self, netns: str, what: str, take: Callable[[Socket], T]) -> T:
-        try:
-            with self._socket(netns) as socket:
-                return take(socket)
+            return ask(netns or self._home)
         except OSError as error:
             where = f" of netns {netns}" if netns else ""
             raise HostError.of(f"cannot read the {what}{where}: {error.strerror}") from error
 
+    def _names(self, netns: str, messages: Sequence[bytes]) -> Mapping[int, str]:
+        """The names of a namespace's devices, where there is anything to name them for."""
+        return read.names(self._read(netns, "devices", dumps.links)) if messages else {}
+
     def links(self, netns: str = "") -> list[Link]:
         """All devices of a namespace."""
 
-        def take(socket: Socket) -> list[Link]:
-            known: list[Mapping[int, str]] = []
+        known: list[Mapping[int, str]] = []
 
-            def namespaces() -> Mapping[int, str]:
-                if netns:
-                    return {}  # a hundred namespaces would each ask for the names of a hundred
-                if not known:
-                    known.append(_namespaces(socket))
-                return known[0]
+        def namespaces() -> Mapping[int, str]:
+            if netns:
+                return {}  # a hundred namespaces would each ask for the names of a hundred
+            if not known:
+                known.append(dict(dumps.namespaces(self._home)))
+            return known[0]
 
-            return read.links(socket, namespaces)
-
-        return self._read(netns, "devices", take)
+        return read.links(self._read(netns, "devices", dumps.links), namespaces)
 
     def addresses(self, netns: str = "") -> list[Address]:
         """All addresses of a namespace."""
-        return self._read(netns, "addresses", lambda socket: read.addresses(socket, netns))
+        messages = self._read(netns, "addresses", dumps.addresses)
+        return read.addresses(messages, netns, self._names(netns, messages))
 
     def neighbours(self, netns: str = "") -> list[Neighbour]:
         """The neighbours of a namespace that are permanent or somebody's."""
-        return self._read(netns, "neighbours", lambda socket: read.neighbours(socket, netns))
+        messages = self._read(netns, "neighbours", dumps.neighbours)
+        return read.neighbours(messages, netns, self._names(netns, messages))
 
     def routes(self, netns: str = "", within: Optional[Sequence[str]] = None) -> list[Route]:
         """Routes of every table; with `within` netctl's own, and those of others to places inside these networks."""
-        return self._read(netns, "routes", lambda socket: read.routes(socket, netns, within))
+        places = None if within is None else tuple(within)
+        messages = self._read(netns, "routes", lambda where: dumps.routes(where, places, PROTOCOL))
+        return read.routes(messages, netns, self._names(netns, messages))
 
     def rules(self) -> list[Rule]:
         """The routing rules of the host's own namespace."""
-        return self._read("", "rules", read.rules)
+        return read.rules(self._read("", "rules", dumps.rules))
 
     def route_to(self, address: str) -> Optional[Route]:
         """The route the host itself would take to an address; None where there is none."""
-        family = read.family_of(address)
-        raw = inet_pton(family, address)
-        body = read.ROUTE.pack(family, len(raw) * 8, 0, 0, 0, 0, 0, 0, 0) + attribute(1, raw)
-        with self._socket() as socket:
-            try:
-                return read.route(socket.get(read.GETROUTE, body), "", read.names(socket))
-            except OSError:
-                return None
+        message = dumps.way(self._home, address)
+        return read.route(message, "", self._names("", [message])) if message else None
 
     def create(self, device: Union[Veth, Vxlan]) -> None:
         """Make a device with its mark."""
@@ -113,22 +98,3 @@ class LinuxNet:
         from state.host import write
 
         write.remove(self._home, things)
-
-
-def _namespaces(socket: Socket) -> dict[int, str]:
-    """The names in /run/netns by the number the kernel uses for each in the socket's own namespace."""
-    found: dict[int, str] = {}
-    for name in sorted(os.listdir(NETNS_FOLDER)) if os.path.isdir(NETNS_FOLDER) else []:
-        try:
-            target = os.open(f"{NETNS_FOLDER}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            answer = socket.get(read.GETNSID, struct.pack("=Bxxx", 0) + number(3, target))
-        except OSError:
-            continue  # a file that is no namespace
-        finally:
-            os.close(target)
-        found.setdefault(struct.unpack("=i", attributes(answer, 4)[1])[0], name)
-    found.pop(-1, None)
-    return found

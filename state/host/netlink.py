@@ -10,10 +10,10 @@ import _socket
 import ctypes
 import os
 import struct
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
 
-from state.problem import HostError
+TYPE_CHECKING = False  # see `state.host.questions`
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 NETNS_FOLDER = "/run/netns"
 
@@ -63,35 +63,46 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
     return found
 
 
-@contextmanager
-def inside(netns: str) -> Generator[None, None, None]:
+class inside:  # noqa: N801  (a context manager; contextlib's costs more than to enter a dozen namespaces)
     """The calling thread in the named network namespace for as long as the block lasts; other threads stay."""
-    if not netns:
-        yield
-        return
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _enter(f"{NETNS_FOLDER}/{netns}", netns)
-        try:
-            yield
-        finally:
-            if libc.setns(home, _CLONE_NEWNET):
+
+    def __init__(self, netns: str) -> None:
+        self._netns = netns
+        self._home = -1
+
+    def __enter__(self) -> None:
+        if self._netns:
+            home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            reason = _enter(f"{NETNS_FOLDER}/{self._netns}")
+            if reason:
+                os.close(home)
+                raise _refused(self._netns, reason)
+            self._home = home
+
+    def __exit__(self, *_: object) -> None:
+        if self._home >= 0:
+            if libc.setns(self._home, _CLONE_NEWNET):
                 os._exit(70)  # a thread in a namespace it does not know of would configure the wrong host
-    finally:
-        os.close(home)
+            os.close(self._home)
+            self._home = -1
 
 
-def _enter(path: str, netns: str) -> None:
+def _enter(path: str) -> str:
+    """Enter a namespace; why not, where that fails."""
     try:
         target = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise HostError.of(f"network namespace {netns}: {error.strerror}", "", f"netns {netns}") from error
+        return str(error.strerror)
     try:
-        if libc.setns(target, _CLONE_NEWNET):
-            reason = os.strerror(ctypes.get_errno())
-            raise HostError.of(f"network namespace {netns}: cannot enter: {reason}", "", f"netns {netns}")
+        return f"cannot enter: {os.strerror(ctypes.get_errno())}" if libc.setns(target, _CLONE_NEWNET) else ""
     finally:
         os.close(target)
+
+
+def _refused(netns: str, reason: str) -> Exception:
+    from state.problem import HostError  # its import costs more than to look at a namespace
+
+    return HostError.of(f"network namespace {netns}: {reason}", "", f"netns {netns}")
 
 
 class Socket:
@@ -116,6 +127,8 @@ class Socket:
             restart()
             if self._dump(kind, body, take):
                 return
+        from state.problem import HostError
+
         raise HostError.of("the network's state changes faster than it can be read", "Try again when it is quieter.")
 
     def _dump(self, kind: int, body: bytes, take: Callable[[bytes], None]) -> bool:

@@ -6,21 +6,17 @@ it describes, the generation of this namespace's rules: while that is the same, 
 
 from __future__ import annotations
 
-import _socket
 import json
 import os
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
+from state.host import ruleset
 from state.host.kept import Kept
-from state.host.netlink import NLM_F_REQUEST, NLMSG_ERROR, attributes, inside
+from state.host.netlink import inside
+from state.host.questions import plainly, spoil
 from state.naming import RUN_FOLDER, TABLE
 from state.problem import HostError
-
-_AF_NETLINK, _NETLINK_NETFILTER = 16, 12
-_GET_GENERATION, _CHANGES = 10 << 8 | 16, 1
-_SOL_SOCKET, _SO_NETNS_COOKIE = 1, 71
 
 
 class LinuxNft:
@@ -32,14 +28,14 @@ class LinuxNft:
 
     def read(self) -> Optional[list[dict[str, object]]]:
         """The table's objects, or None where there is no such table or no nft."""
-        with inside(self._home):
-            state = generation()
+        state = ruleset.generation(self._home)
         kept = self._answer.recall(state)
         if kept is None or "objects" not in kept:
             kept = {"objects": self._list()}
-            with inside(self._home):
-                if state and generation() == state:
-                    self._answer.keep(state, kept)
+            if state and plainly(ruleset.generation)(self._home) == state:
+                self._answer.keep(state, kept)
+            else:
+                spoil()
         objects: Optional[list[dict[str, object]]] = kept["objects"]
         return objects
 
@@ -48,7 +44,7 @@ class LinuxNft:
         if code == 0:
             objects: list[dict[str, object]] = json.loads(output)["nftables"]
             return objects
-        if code == _NO_COMMAND or "No such file or directory" in errors or not in_kernel():
+        if code == _NO_COMMAND or "No such file or directory" in errors or not ruleset.generation(self._home):
             return None
         raise HostError.of(f"nft cannot list the table inet {TABLE}: {errors.strip()}", "", f"masquerade {TABLE}")
 
@@ -83,44 +79,3 @@ class LinuxNft:
 
 _COMMANDS = tuple(f"{folder}/nft" for folder in ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin"))
 _NO_COMMAND = 127
-
-
-def in_kernel() -> bool:
-    """Whether this kernel has nftables: whether it says which generation its rules are."""
-    return bool(generation())
-
-
-def generation() -> str:
-    """A name for the present state of all rules in the calling thread's namespace, of which there is no second one.
-
-    It is the namespace's number, which is never given again before the next boot, and how often its rules have changed.
-    Empty where there is no nftables; without a number to be relied on the state is another each time it is asked for.
-    """
-    try:
-        asking = _socket.socket(_AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
-    except OSError:
-        return ""
-    try:
-        asking.settimeout(1)
-        asking.send(struct.pack("=IHHII", 20, _GET_GENERATION, NLM_F_REQUEST, 1, 0) + struct.pack("=BBH", 0, 0, 0))
-        answer = asking.recv(4096)
-        if struct.unpack_from("=IH", answer)[1] == NLMSG_ERROR:
-            return ""
-        changes = attributes(answer, 20)[_CHANGES].hex()
-        return f"{_boot()} {_namespace(asking)} {changes}"
-    except (OSError, KeyError):
-        return ""
-    finally:
-        asking.close()
-
-
-def _namespace(socket: _socket.socket) -> str:
-    try:
-        return socket.getsockopt(_SOL_SOCKET, _SO_NETNS_COOKIE, 8).hex()
-    except OSError:  # a kernel before 5.14
-        return os.urandom(8).hex()
-
-
-def _boot() -> str:
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        return file.read().strip()

@@ -1,32 +1,29 @@
-"""HOST: what the network looks like: rtnetlink dumps of one namespace as the port's records."""
+"""HOST: what the network looks like: rtnetlink's messages of one namespace as the port's records."""
 
 from __future__ import annotations
 
 import struct
-from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-from collections.abc import Callable, Mapping, Sequence
+from _socket import AF_INET, AF_INET6, inet_ntop
+from collections.abc import Callable, Iterable, Mapping
 from typing import Optional
 
-from state.host.netlink import Socket, attributes
+from state.host.dumps import ADDRESS, LINK, NEIGHBOUR, PERMANENT, ROUTE
+from state.host.netlink import attributes
 from state.kernel import Address, Link, Neighbour, Route, Rule
-from state.naming import PROTOCOL, colons
-
-LINK = struct.Struct("=BxHiII")
-ADDRESS = struct.Struct("=BBBBI")
-ROUTE = struct.Struct("=BBBBBBBBI")
-NEIGHBOUR = struct.Struct("=BxxxiHBB")
-
-GETLINK, GETADDR, GETROUTE, GETNEIGH, GETRULE, GETNSID = 18, 22, 26, 30, 34, 90
+from state.naming import colons
 
 TYPES = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable"}
 TYPES.update({8: "prohibit", 9: "throw", 10: "nat"})
 ACTIONS = {1: "lookup", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 
-_UP, _ONLINK, _CLONED, _PERMANENT = 1, 4, 0x200, 0x80
-_SKIP_STATISTICS = struct.pack("=HHI", 8, 29, 1 << 3)
+_UP, _ONLINK = 1, 4
 _EMPTY = {AF_INET: "0.0.0.0", AF_INET6: "::"}
 _ATTRIBUTE = struct.Struct("=HH")
 _U32 = struct.Struct("=I")
+
+Messages = Iterable[bytes]
+Names = Mapping[int, str]
+"""The names of devices by index."""
 
 
 def family_of(address: str) -> int:
@@ -34,11 +31,8 @@ def family_of(address: str) -> int:
     return AF_INET6 if ":" in address else AF_INET
 
 
-def links(socket: Socket, namespaces: Callable[[], Mapping[int, str]]) -> list[Link]:
+def links(messages: Messages, namespaces: Callable[[], Mapping[int, str]]) -> list[Link]:
     """All devices. `namespaces` gives names by the numbers the kernel has for them here; asked only when one occurs."""
-    body = LINK.pack(0, 0, 0, 0, 0) + _SKIP_STATISTICS
-    messages: list[bytes] = []
-    socket.dump(GETLINK, body, messages.append, messages.clear)
     return [_link(message, namespaces) for message in messages]
 
 
@@ -98,24 +92,19 @@ def _alternative_names(data: bytes) -> tuple[str, ...]:
     return tuple(names)
 
 
-def names(socket: Socket) -> dict[int, str]:
+def names(messages: Messages) -> dict[int, str]:
     """The names of all devices by index."""
-    messages: list[bytes] = []
-    socket.dump(GETLINK, LINK.pack(0, 0, 0, 0, 0) + _SKIP_STATISTICS, messages.append, messages.clear)
     return {LINK.unpack_from(message)[2]: _name(message) for message in messages}
 
 
 def _name(message: bytes) -> str:
-    """The name in a link message: the kernel writes it first, and a message has forty attributes."""
+    """The name in a link message: the kernel writes it first, and a message has many attributes."""
     length, kind = _ATTRIBUTE.unpack_from(message, 16)
     return _text(message[20 : 16 + length] if kind == 3 else attributes(message, 16).get(3))
 
 
-def addresses(socket: Socket, netns: str) -> list[Address]:
+def addresses(messages: Messages, netns: str, devices: Names) -> list[Address]:
     """All addresses, IPv4 then IPv6."""
-    messages: list[bytes] = []
-    socket.dump(GETADDR, ADDRESS.pack(0, 0, 0, 0, 0), messages.append, messages.clear)
-    devices = names(socket) if messages else {}
     found: list[Address] = []
     for message in messages:
         family, length, _, _, index = ADDRESS.unpack_from(message)
@@ -126,61 +115,24 @@ def addresses(socket: Socket, netns: str) -> list[Address]:
     return found
 
 
-def neighbours(socket: Socket, netns: str) -> list[Neighbour]:
+def neighbours(messages: Messages, netns: str, devices: Names) -> list[Neighbour]:
     """Neighbours that are permanent or that somebody put there under a protocol."""
-    messages: list[bytes] = []
-    socket.dump(GETNEIGH, NEIGHBOUR.pack(0, 0, 0, 0, 0), messages.append, messages.clear)
-    devices = names(socket) if messages else {}
     found: list[Neighbour] = []
     for message in messages:
         family, index, state, _, _ = NEIGHBOUR.unpack_from(message)
         given = attributes(message, 12)
         protocol = given.get(12, b"\0")[0]
-        permanent = bool(state & _PERMANENT)
-        if family in _EMPTY and (permanent or protocol):
-            address, mac = inet_ntop(family, given[1]), colons(given.get(2, b""))
-            found.append(Neighbour(netns, devices.get(index, ""), address, mac, permanent, protocol))
+        address, mac = inet_ntop(family, given[1]), colons(given.get(2, b""))
+        found.append(Neighbour(netns, devices.get(index, ""), address, mac, bool(state & PERMANENT), protocol))
     return found
 
 
-def routes(socket: Socket, netns: str, within: Optional[Sequence[str]]) -> list[Route]:
-    """Routes of all tables, not the kernel's caches. `within`: see the port."""
-    wanted = None if within is None else [_network(network) for network in within]
-    messages: list[bytes] = []
-    keep = messages.append
-    unpack = ROUTE.unpack_from
-
-    def take(message: bytes) -> None:
-        family, length, _, _, _, protocol, _, _, flags = unpack(message)
-        if flags & _CLONED or family not in _EMPTY:
-            return
-        if wanted is None or protocol == PROTOCOL or _lies_within(message, family, length, wanted):
-            keep(message)
-
-    socket.dump(GETROUTE, ROUTE.pack(0, 0, 0, 0, 0, 0, 0, 0, 0), take, messages.clear)
-    devices = names(socket) if messages else {}
+def routes(messages: Messages, netns: str, devices: Names) -> list[Route]:
+    """Routes of all tables."""
     return [route(message, netns, devices) for message in messages]
 
 
-def _network(network: str) -> tuple[int, int, int]:
-    address, _, length = network.partition("/")
-    family = family_of(address)
-    packed = inet_pton(family, address)
-    shift = len(packed) * 8 - int(length)
-    return family, int(length), int.from_bytes(packed, "big") >> shift
-
-
-def _lies_within(message: bytes, family: int, length: int, networks: Sequence[tuple[int, int, int]]) -> bool:
-    for candidate, shortest, prefix in networks:
-        if family == candidate and length >= shortest:
-            size = 4 if family == AF_INET else 16
-            packed = attributes(message, 12).get(1, b"\0" * size)
-            if int.from_bytes(packed, "big") >> (size * 8 - shortest) == prefix:
-                return True
-    return False
-
-
-def route(message: bytes, netns: str, devices: Mapping[int, str]) -> Route:
+def route(message: bytes, netns: str, devices: Names) -> Route:
     """The record of one route message."""
     family, length, _, _, table, protocol, _, kind, flags = ROUTE.unpack_from(message)
     given = attributes(message, 12)
@@ -201,14 +153,9 @@ def route(message: bytes, netns: str, devices: Mapping[int, str]) -> Route:
     )
 
 
-def rules(socket: Socket) -> list[Rule]:
+def rules(messages: Messages) -> list[Rule]:
     """The routing rules, IPv4 then IPv6."""
-    found: list[Rule] = []
-    for family in (AF_INET, AF_INET6):
-        messages: list[bytes] = []
-        socket.dump(GETRULE, ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0), messages.append, messages.clear)
-        found += [_rule(message) for message in messages]
-    return found
+    return [_rule(message) for message in messages]
 
 
 def _rule(message: bytes) -> Rule:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import _socket
-import os
-import struct
 from collections.abc import Iterator, Sequence
 
 from state.facts import Scope
-from state.host.netlink import attributes
+from state.host import files, ruleset
+from state.host.questions import spoil
 from state.kernel import Address, Kernel, Link
 from state.kinds.marked import within
 from state.naming import PREFIX, PROTOCOL, is_mark
 
-_AF_NETLINK, _NETLINK_NETFILTER = 16, 12
-_GET_CHAIN = 10 << 8 | 4
-_DUMP = 0x301
 _FORWARD, _DROP = 2, 0
 _BY_KERNEL = 2
 _FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
@@ -72,8 +67,7 @@ def _detours(kernel: Kernel, scope: Scope) -> Iterator[str]:
 
 def networkd(root: str = "/") -> Iterator[str]:
     """systemd-networkd removes routes and rules it does not know, unless it is told not to."""
-    links = f"{root}run/systemd/netif/links"
-    if not os.path.isdir(links) or not os.listdir(links):
+    if not files.names(f"{root}run/systemd/netif/links"):
         return  # it is not there, or has never run
     settings = {"ManageForeignRoutes": "yes", "ManageForeignRoutingPolicyRules": "yes"}
     for line in _configuration(root, "systemd/networkd.conf"):
@@ -90,7 +84,7 @@ def networkd(root: str = "/") -> Iterator[str]:
 
 def network_manager(root: str = "/") -> Iterator[str]:
     """NetworkManager takes over devices that it is not told to leave alone."""
-    if not os.path.isdir(f"{root}run/NetworkManager"):
+    if files.names(f"{root}run/NetworkManager") is None:
         return
     ignored = [
         line for line in _configuration(root, "NetworkManager/NetworkManager.conf") if "unmanaged-devices" in line
@@ -109,25 +103,21 @@ def _configuration(root: str, name: str) -> Iterator[str]:
     paths = [f"{folder}/{name}" for folder in folders]
     for folder in folders:
         place = f"{folder}/{drop_in}.d"
-        if os.path.isdir(place):
-            paths += sorted(f"{place}/{entry}" for entry in os.listdir(place) if entry.endswith(".conf"))
+        paths += [f"{place}/{entry}" for entry in files.names(place) or () if entry.endswith(".conf")]
     for path in paths:
         yield from _lines(path)
 
 
 def _lines(path: str) -> list[str]:
-    try:
-        with open(path, errors="replace") as file:
-            return [line for line in file.read().splitlines() if not line.lstrip().startswith("#")]
-    except OSError:
-        return []
+    lines = (files.text(path) or "").splitlines()
+    return [line for line in lines if not line.lstrip().startswith("#")]
 
 
 def _forward_policy() -> Iterator[str]:
     """A FORWARD policy of DROP, as Docker sets it, also drops what endpoints send to the world."""
     chains = [
         f"{_FAMILIES[family]} {table} {name}"
-        for family, table, name, hook, policy in _chains()
+        for family, table, name, hook, policy in ruleset.base_chains()
         if family in _FAMILIES and hook == _FORWARD and policy == _DROP and table != "netctl"
     ]
     if any(
@@ -141,38 +131,11 @@ def _forward_policy() -> Iterator[str]:
         )
 
 
-def _chains() -> Iterator[tuple[int, str, str, int, int]]:
-    """Family, table, name, hook and policy of every base chain of nftables."""
-    try:
-        socket = _socket.socket(_AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
-    except OSError:
-        return
-    try:
-        socket.send(struct.pack("=IHHIIBBH", 20, _GET_CHAIN, _DUMP, 1, 0, 0, 0, 0))
-        while True:
-            data, offset = socket.recv(1 << 16), 0
-            while offset + 20 <= len(data):
-                length, kind = struct.unpack_from("=IH", data, offset)
-                if kind < 16:
-                    return  # the end, or a kernel without nftables
-                message = data[offset + 16 : offset + length]
-                found = attributes(message, 4)
-                if 4 in found:
-                    hook = attributes(found[4]).get(1, b"\xff" * 4)
-                    policy = found.get(5, b"\0\0\0\1")
-                    names = (found[key].rstrip(b"\0").decode() for key in (1, 3))
-                    yield message[0], next(names), next(names), *struct.unpack("!II", hook + policy)
-                offset += (length + 3) & ~3
-    except OSError:
-        return
-    finally:
-        socket.close()
-
-
 def _legacy_chains() -> Iterator[str]:
     """The same of iptables as it was before nftables; only its own command can tell."""
     import subprocess
 
+    spoil()
     for command in ("iptables-legacy", "ip6tables-legacy"):
         try:
             said = subprocess.run([command, "-S", "FORWARD"], capture_output=True, text=True, timeout=5, check=False)
@@ -202,9 +165,5 @@ def _port_taken(port: int, links: Sequence[Link]) -> Iterator[str]:
             yield f"UDP port {port} is used by the VXLAN device {link.name}, which is not netctl's; see network.port"
     if any(link.up for link in tunnels):
         return  # the socket on this port is the device's own
-    for path in ("/proc/net/udp", "/proc/net/udp6"):
-        for line in _lines(path)[1:]:
-            words = line.split()
-            if len(words) > 9 and words[1].endswith(f":{port:04X}") and words[9] != "0":
-                yield f"UDP port {port} is used by a process on the host; tunnels need it; see network.port"
-                return
+    if files.is_bound(port):
+        yield f"UDP port {port} is used by a process on the host; tunnels need it; see network.port"

@@ -8,10 +8,10 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Union
 
-from state.host import messages, read
-from state.host.files import read_sysctl, write_sysctl
+from state.host import dumps, messages, read
 from state.host.netlink import NETNS_FOLDER, Socket, inside
 from state.host.request import Refusal, Request, carry_out
+from state.host.sysctls import read_sysctl, write_sysctl
 from state.kernel import Rule, Settings, Thing, Veth, Vxlan
 from state.problem import HostError, Problem
 
@@ -80,8 +80,8 @@ def delete(home: str, name: str) -> None:
 def put(home: str, things: Sequence[Thing]) -> None:
     """Add or replace, in the order given."""
     for netns, group in _by_namespace(things).items():
+        devices = _indexes(netns or home)
         with _socket(netns or home) as socket:
-            devices = _indexes(socket)
             absent = [thing for thing in group if _device(thing) not in devices]
             if absent:
                 raise HostError(*(_no_device(thing) for thing in absent))
@@ -93,8 +93,8 @@ def remove(home: str, things: Sequence[Thing]) -> None:
     for netns, group in _by_namespace(things).items():
         if netns and not os.path.exists(f"{NETNS_FOLDER}/{netns}"):
             continue
+        devices = _indexes(netns or home)
         with _socket(netns or home) as socket:
-            devices = _indexes(socket)
             there = [thing for thing in group if _device(thing) in devices]
             _raise(carry_out(socket, [messages.remove(thing, devices) for thing in there]), "remove")
 
@@ -115,8 +115,8 @@ def _run(netns: str, requests: Sequence[Request]) -> None:
             _raise(carry_out(socket, requests), "set")
 
 
-def _indexes(socket: Socket) -> dict[str, int]:
-    indexes = {name: index for index, name in read.names(socket).items()}
+def _indexes(netns: str) -> dict[str, int]:
+    indexes = {name: index for index, name in read.names(dumps.links(netns)).items()}
     indexes[""] = 0
     return indexes
 

@@ -13,7 +13,7 @@ from tests.bpf_loader.conftest import Town
 @pytest.fixture(autouse=True)
 def old_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel without tcx, as far as netctl can tell."""
-    monkeypatch.setattr(hooks, "has_tcx", lambda: False)
+    monkeypatch.setattr(hooks, "has_tcx", lambda netns="": False)
 
 
 def test_applying_twice_is_applying_once(town: Town) -> None:
