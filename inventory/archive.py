@@ -19,16 +19,16 @@ import bpf
 import state
 from bpf import outline
 from inventory.pruned import pyroute2
-from state.host.package import BOOT, digest, pack, place, whose
+from state.host.package import FEW, digest, pack, place, whose
 
-_FORMAT = b"3"
+_FORMAT = b"4"
 
 
 @dataclass(frozen=True)
 class Archive:
     """The archive, its digest, whose bytecode it holds (Python's magic number), and the first stage that runs it.
 
-    `entry` is where that stage's bytecode is in the archive: offset, size and SHA-256.
+    `entry` is where that stage's bytecode, and what goes with it, is in the archive: offset, size and SHA-256.
     """
 
     data: bytes = field(repr=False)
@@ -53,7 +53,7 @@ def archive() -> Archive:
 
 def sealed(data: bytes, files: Mapping[str, bytes]) -> Archive:
     """An archive with its digest."""
-    offset, size = place(data, BOOT)
+    offset, size = place(data, FEW)
     entry = (offset, size, hashlib.sha256(data[offset : offset + size]).hexdigest())
     return Archive(data, digest(data), whose(), files["state/host/boot.py"], entry)
 

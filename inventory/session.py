@@ -17,6 +17,7 @@ from inventory.archive import Archive, archive
 from inventory.transport import Channel, Transport
 from state import problem, wire
 from state.frame import PROTOCOL, FrameError, Frames, pack, pack_archive
+from state.host.package import BOOT
 from state.naming import RUN_FOLDER
 from state.problem import HostError, NetctlError, Problem, Unreachable
 
@@ -64,7 +65,7 @@ class Session:
         """How the agent introduced itself; connects if that has not happened."""
         if self._hello is None:
             deadline = time.monotonic() + CONNECT
-            self._greeted(self._open(deadline), deadline)
+            self._greeted(self._open(deadline, follows=False), deadline)
         assert self._hello is not None
         return self._hello
 
@@ -107,14 +108,15 @@ class Session:
 
     def _ask(self, verb: str, body: Mapping[str, Any]) -> tuple[int, Channel]:
         deadline = time.monotonic() + CONNECT
-        channel = self._open(deadline)
+        channel = self._open(deadline, follows=True)
         self._number += 1
         self._send(channel, pack({"id": self._number, "verb": verb, "body": body}), deadline)
         if self._hello is None:
             self._greeted(channel, deadline)
         return self._number, channel
 
-    def _open(self, deadline: float) -> Channel:
+    def _open(self, deadline: float, follows: bool) -> Channel:
+        """The channel. A request `follows` at once, or the agent has to greet without one."""
         if self._channel is None:
             first = self._archive.boot
             command = [self._python, "-I", "-S", "-c", _stage_zero(self._archive, self._folder)]
@@ -126,6 +128,7 @@ class Session:
                 "digest": self._archive.digest,
                 "bytecode": self._archive.bytecode,
                 "folder": self._folder,
+                "follows": follows,
             }
             self._send(self._channel, first + pack(asked), deadline)
         return self._channel
@@ -222,7 +225,8 @@ try:
  os.close(f)
  c = (h.sha256(c).hexdigest(), x.MAGIC_NUMBER.hex()) == ("{digest}", "{bytecode}") and marshal.loads(zlib.decompress(c))
 except (ImportError, OSError): c = 0
-exec(c or compile(b, "netctl", "exec"))
+few = c or {{}}
+exec(few.get("{boot}") or compile(b, "netctl", "exec"))
 """
 
 
@@ -239,6 +243,7 @@ def _stage_zero(agent: Archive, folder: str) -> str:
         length=length,
         digest=digest,
         bytecode=agent.bytecode,
+        boot=BOOT,
     )
     quoted = text.replace('"', '\\"').replace("\n", "\\n")
     return f'exec("{quoted}")'

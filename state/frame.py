@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, Optional
+
+TYPE_CHECKING = False  # see `state.host.questions`
+if TYPE_CHECKING:
+    from typing import Any, Optional
 
 PROTOCOL = 1
 LIMIT = 64 * 1024 * 1024
@@ -22,9 +25,14 @@ class FrameError(ValueError):
     """Bytes that are not a frame."""
 
 
+def dumped(value: Any) -> bytes:
+    """A value as JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
 def pack(value: Any) -> bytes:
     """The frame of a JSON value."""
-    data = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    data = dumped(value)
     if len(data) > LIMIT:
         raise FrameError(f"a message of {len(data)} bytes is more than the {LIMIT} a frame may hold")
     return _LENGTH.pack(len(data)) + data

@@ -7,13 +7,12 @@ what goes wrong is a frame too.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Callable, Optional, Union, cast
 
-from state.frame import PROTOCOL, FrameError
+from state.frame import FrameError
+from state.host.greeting import hello
 from state.host.link import HungUp, Link
 from state.problem import HostError, NetctlError, Problem
 
@@ -31,28 +30,15 @@ VERBS: dict[str, str] = {
 """Verb -> the module whose `answer(kernel, body)` does it."""
 
 
-def main(asked: Mapping[str, str], outgoing: int, early: list[bytes]) -> None:
+def main(asked: Mapping[str, str], outgoing: int, early: list[bytes], greeted: bool = False) -> None:
     """Talk to the workstation until it hangs up. `asked` are the parameters of the first stage."""
     link = Link(0, outgoing, early)
     try:
-        link.send(hello(asked))
+        if not greeted:
+            link.send(hello(asked["digest"]))
         serve(link, _Host())
     except HungUp:
         return
-
-
-def hello(asked: Mapping[str, str]) -> dict[str, Any]:
-    """Who is speaking: what the workstation compares, and what it shows."""
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        boot_id = file.read().strip()
-    return {
-        "protocol": PROTOCOL,
-        "digest": asked["digest"],
-        "python": sys.version.split()[0],
-        "kernel": os.uname().release,
-        "boot_id": boot_id,
-        "uid": os.geteuid(),
-    }
 
 
 class _Host:

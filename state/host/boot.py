@@ -3,21 +3,23 @@
 The workstation sends this file as text to `python3 -I -S -c`. So it imports nothing of netctl, and it must be readable
 by a Python that is too old for the rest. The archive lies in a folder of root's alone, under its own digest, and is
 hashed at every start; it runs from the very bytes that were hashed. So a disk that is full or read-only is no obstacle.
-Where the archive is there already, this file runs from its bytecode in there. For a Python whose bytecode the archive
-lacks, a second archive with bytecode is made once and named by its own digest.
+Where the archive is there already, this file runs from its bytecode in there, and with it come the few modules that
+answer by memory (`state.host.recall`): most of the time they are all that is needed. For a Python whose bytecode the
+archive lacks, a second archive with bytecode is made once and named by its own digest.
 """
 
-import contextlib
 import gc
 import marshal
 import os
-import stat
 import sys
 import zlib
 from _blake2 import blake2b
 from _frozen_importlib import ModuleSpec
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # typing's own would cost more than all of this file
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 OLDEST = (3, 9)
 
@@ -68,7 +70,7 @@ class Reading:
 def parsed(data: bytes) -> "dict[str, Any]":
     """What JSON stands for, by the scanner that `json` uses: importing that would cost more than all of this file."""
     try:
-        scanner: Any = __import__("_json").make_scanner
+        scanner = __import__("_json").make_scanner
         found = scanner(Reading)(data.decode(), 0)[0]
     except ImportError:
         found = __import__("json").loads(data.decode())
@@ -92,6 +94,46 @@ def sha256(data: bytes) -> str:
     raise ImportError("hashlib")
 
 
+class Few:
+    """Imports the few modules whose bytecode came with this file; `archive` has all others, once that is needed."""
+
+    def __init__(self, bytecode: "dict[str, Any]") -> None:
+        self.bytecode = bytecode
+        self.archive: Archive | None = None
+
+    def get_data(self, path: str) -> bytes:
+        """A file of the archive."""
+        if self.archive is None:
+            raise FileNotFoundError(path)
+        return self.archive.get_data(path)
+
+    def get_source(self, name: str) -> str:
+        """A module's source, for tracebacks."""
+        return self.archive.get_source(name) if self.archive is not None else ""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
+        """Where a module is."""
+        return spec_of(name, self, self.bytecode)
+
+    def create_module(self, spec: "ModuleSpec") -> None:
+        """A module like any other."""
+
+    def exec_module(self, module: "ModuleType") -> None:
+        """Run a module's bytecode."""
+        exec(self.bytecode[str(module.__file__)], module.__dict__)
+
+
+def spec_of(name: str, loader: "Any", files: "Any") -> "ModuleSpec | None":
+    """Where a module is among files by name, if it is."""
+    plain = name.replace(".", "/")
+    for origin, is_package in ((plain + ".py", False), (plain + "/__init__.py", True)):
+        if origin in files:
+            spec = ModuleSpec(name, loader, origin=origin, is_package=is_package)
+            spec.has_location = True
+            return spec
+    return None
+
+
 class Archive:
     """Imports modules from the bytes of an archive (see `state.host.package`), if they have the right digest."""
 
@@ -103,6 +145,7 @@ class Archive:
         self.index, self.digests = head["files"], head["digests"]
         self.middle = self.start + head["early"]
         self.data = data
+        self.name = f"{digest} {sys.implementation.cache_tag}"
         self.checked = 0
         self.bytecode: dict[str, Any] = {}
         self.check()
@@ -130,18 +173,12 @@ class Archive:
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
         """Where a module is."""
-        plain = name.replace(".", "/")
-        for origin, is_package in ((plain + ".py", False), (plain + "/__init__.py", True)):
-            if origin in self.index:
-                spec = ModuleSpec(name, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
-                spec.has_location = True
-                return spec
-        return None
+        return spec_of(name, self, self.index)
 
     def create_module(self, spec: "ModuleSpec") -> None:
         """A module like any other."""
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         """Run a module's bytecode."""
         if not self.bytecode:
             self.bytecode = marshal.loads(self.data[self.start : self.middle])
@@ -151,14 +188,13 @@ class Archive:
 
 def enter(folder: str, make: bool) -> int:
     """A descriptor of netctl's folder, which must belong to this user alone."""
-    if make:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, 0o700)
+    if make and not os.path.isdir(folder):
+        os.mkdir(folder, 0o700)
     found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     status = os.fstat(found)
-    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise UnsafeError(
-            f"{folder} belongs to user {status.st_uid} with mode {stat.S_IMODE(status.st_mode):o}; it must be root's "
+            f"{folder} belongs to user {status.st_uid} with mode {status.st_mode & 0o7777:o}; it must be root's "
             "alone (mode 700). Look at who made it, then remove it."
         )
     return found
@@ -181,10 +217,12 @@ def cached(folder: str, start: str, digest: str) -> "Archive | None":
                 continue
             with open(fd, "rb") as file:
                 data = file.read()
-            with contextlib.suppress(DamagedError):
+            try:
                 found = Archive(data, digest or name[len(start) :])
-                os.close(place)
-                return found
+            except DamagedError:
+                continue
+            os.close(place)
+            return found
     os.close(place)
     return None
 
@@ -212,11 +250,12 @@ def store(folder: str, name: str, data: bytes, keep: str) -> None:
         sys.stderr.write(f"netctl: {error}: running from memory\n")
 
 
-def archive(asked: "dict[str, str]", out: int) -> "tuple[Archive, list[bytes]]":
-    """The verified archive, and the requests that came before it was there."""
+def archive(asked: "dict[str, str]", out: int, early: "list[bytes]") -> Archive:
+    """The verified archive; requests that come before it is there go to `early`. Without `out` it must be there."""
     start = "agent-" + asked["digest"]
-    early = [b""][:0]  # of bytes, said without syntax that an old Python lacks
     found = cached(asked["folder"], start, asked["digest"])
+    if found is None and out < 0:
+        raise UnsafeError("the agent's archive on this host went away or is damaged; try again")
     if found is None:
         send(out, {"need": asked["digest"]})
         is_archive, data = frame()
@@ -229,7 +268,7 @@ def archive(asked: "dict[str, str]", out: int) -> "tuple[Archive, list[bytes]]":
         except DamagedError:
             raise UnsafeError("the agent arrived damaged: its digest is not the one announced") from None
         store(asked["folder"], start, data, start)
-    return found, early
+    return found
 
 
 def with_bytecode(here: Archive, asked: "dict[str, str]") -> Archive:
@@ -242,7 +281,7 @@ def with_bytecode(here: Archive, asked: "dict[str, str]") -> Archive:
     ready = cached(asked["folder"], start, "")
     if ready is not None:
         return ready
-    module = ModuleType("package")
+    module = type(sys)("package")
     exec(compile(here.get_data("state/host/package.py"), "state/host/package.py", "exec"), module.__dict__)
     made = bytes(module.pack(module.unpack(here.data)))
     digest = module.digest(made)
@@ -256,12 +295,43 @@ def begin_cheaply() -> None:
 
     gc.disable()  # for a life this short there is nothing to collect; streams enable it again
     sys.modules["dataclasses"] = records
-    with contextlib.suppress(ImportError):
-        from state.host import notation
-
-        sys.modules["json"] = notation
+    read_cheaply()
     if "hashlib" not in sys.modules:
         sys.modules["_hashlib"] = None  # type: ignore[assignment]  # OpenSSL; Python has SHA-256 of its own
+
+
+def read_cheaply() -> None:
+    """JSON without regular expressions, where this Python can."""
+    try:
+        from state.host import notation
+    except ImportError:
+        return
+    sys.modules["json"] = notation
+
+
+def by_memory(asked: "dict[str, str]", out: int, early: "list[bytes]") -> bool:
+    """Answer the first request if nothing on this host has changed; then wait for the next one.
+
+    The request is in `early` where it must be answered by others; if it was answered, the next is.
+    """
+    early.append(frame()[1])
+    read_cheaply()
+    from state.host import recall
+
+    name = "{} {}".format(asked["digest"], sys.implementation.cache_tag)
+    if not recall.answer(asked, name, parsed(early[0]), out):
+        return False
+    early[:] = [frame()[1]]
+    return True
+
+
+def refuse(out: int, reason: str, early: "list[bytes]", greeted: bool) -> None:
+    """Say why this host will not be the agent's; to a request where one was answered already."""
+    if greeted:
+        problem = {"type": "HostError", "problems": [{"summary": reason}]}
+        send(out, {"id": parsed(early[0])["id"], "error": problem})
+    else:
+        send(out, {"refused": reason})
 
 
 def main() -> None:
@@ -274,17 +344,21 @@ def main() -> None:
         here, needed = ("{}.{}".format(*version) for version in (sys.version_info, OLDEST))
         send(out, {"refused": f"python3 on the host is {here}; netctl needs {needed} or newer"})
         return
+    few = Few(globals().get("few") or {})
+    sys.meta_path.insert(0, few)
+    early = [b""][:0]  # of bytes, said without syntax that an old Python lacks
+    greeted = bool(few.bytecode and asked.get("follows") and by_memory(asked, out, early))
     try:
-        found, early = archive(asked, out)
-        found = with_bytecode(found, asked)
+        found = with_bytecode(archive(asked, -1 if greeted else out, early), asked)
     except UnsafeError as error:
-        send(out, {"refused": str(error)})
+        refuse(out, str(error), early, greeted)
         return
-    sys.meta_path.insert(0, found)
+    few.archive = found
+    sys.meta_path.insert(1, found)
     begin_cheaply()
     from state.host import agent
 
-    agent.main(asked, out, early)
+    agent.main(asked, out, early, greeted)
     sys.stderr.flush()
     os._exit(0)  # the process is over; taking Python apart first would cost milliseconds
 

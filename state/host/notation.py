@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
-from importlib import import_module
-from typing import IO, Any, Optional, Union
+
+TYPE_CHECKING = False  # see `state.host.questions`
+if TYPE_CHECKING:
+    from typing import IO, Any, Optional, Union
 
 
 class _Reading:
@@ -82,7 +84,7 @@ def _standard() -> Any:
     """The standard module, which stays where it is for those who have it already."""
     mine = sys.modules.pop("json", None)
     try:
-        return import_module("json")
+        return __import__("json")
     finally:
         if mine is not None:
             sys.modules["json"] = mine

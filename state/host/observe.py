@@ -16,19 +16,30 @@ from state import wire
 from state.bulk import digest, foreign, shown
 from state.change import Found
 from state.facts import Facts, Scope
-from state.host import facts
+from state.frame import dumped
+from state.host import facts, recall
 from state.host.glance import glance
 from state.host.kept import Kept
 from state.host.meaning import Meaning
+from state.host.questions import taking_notes
 from state.kernel import Kernel
 from state.kinds import KINDS
 from state.kinds.kind import Kind
+from state.naming import RUN_FOLDER
 
 Observed = dict[str, Mapping[str, Found[Any]]]
 
 
 def answer(kernel: Kernel, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What this host has to say of itself."""
+    """What this host has to say of itself. What a plan asks is kept, for the next one."""
+    with taking_notes() as notes:
+        reply = _look(kernel, body)
+    if body.get("hold", False):
+        recall.keep(RUN_FOLDER, _code(), body, notes, dumped(reply))
+    return reply
+
+
+def _look(kernel: Kernel, body: Mapping[str, Any]) -> dict[str, Any]:
     scope, kernel = wire.load(Scope, body["scope"]), glance(kernel)
     known = facts.gather(kernel, scope)
     kinds = [kind for kind in KINDS if kind.name in body.get("only", (kind.name,))]
@@ -45,9 +56,9 @@ def answer(kernel: Kernel, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _code() -> str:
-    """The digests of the archive that all modules come from; empty where they do not come from one."""
+    """The name of the archive that all modules come from; empty where they do not come from one."""
     own = sys.modules[__name__].__spec__
-    return " ".join(getattr(own.loader, "digests", ())) if own is not None else ""
+    return str(getattr(own.loader, "name", "")) if own is not None else ""
 
 
 def observe(kernel: Kernel, scope: Scope, known: Facts, kinds: Sequence[Kind[Any]] = KINDS) -> Observed:

@@ -14,10 +14,15 @@ import importlib.util
 import json
 import marshal
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-BOOT = "state/host/boot.pyc"
+FEW = "few"
+"""The bytecode of the first stage, and of what it needs to answer by memory: one marshalled mapping, by file."""
+BOOT = "state/host/boot.py"
+_MEMORY = ("dumps", "files", "login", "notation", "recall", "ruleset")
+BY_MEMORY = (*(f"state/host/{name}.py" for name in _MEMORY), "bpf/sight.py")
+"""`state.host.recall`, and the modules of questions."""
 _STEPS = ("agent", "linux", "notation", "observe", "records")
 BEGIN = (*(f"state/host/{name}.py" for name in _STEPS), "bpf/port.py")
 """What every look around imports; what these import, it imports too."""
@@ -25,8 +30,10 @@ BEGIN = (*(f"state/host/{name}.py" for name in _STEPS), "bpf/port.py")
 
 def pack(files: Mapping[str, bytes]) -> bytes:
     """The archive of these files and their bytecode."""
-    early = {name: _code(name, files[name]) for name in _imported(files)}
+    early = {name: _code(name, files[name]) for name in _imported(files, BEGIN)}
+    few = {name: _code(name, files[name]) for name in (BOOT, *_imported(files, BY_MEMORY)) if name in files}
     parts = {name: zlib.compress(content, 6) for name, content in sorted(files.items())}
+    parts[FEW] = zlib.compress(marshal.dumps(few), 6)
     for name, content in sorted(files.items()):
         if name.endswith(".py") and name not in early:
             parts[name + "c"] = zlib.compress(marshal.dumps(_code(name, content)), 6)
@@ -60,7 +67,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return {
         name: zlib.decompress(late[offset : offset + size])
         for name, (offset, size) in head["files"].items()
-        if not name.endswith(".pyc")
+        if not name.endswith(".pyc") and name != FEW
     }
 
 
@@ -109,10 +116,10 @@ class _Lean(ast.NodeTransformer):
         return plain
 
 
-def _imported(files: Mapping[str, bytes]) -> list[str]:
-    """The files that BEGIN import as they are imported themselves, and these files."""
+def _imported(files: Mapping[str, bytes], begin: Sequence[str]) -> list[str]:
+    """The files that these import as they are imported themselves, and these files."""
     found: set[str] = set()
-    todo = list(BEGIN)
+    todo = list(begin)
     while todo:
         name = todo.pop()
         if name not in found and name in files:
