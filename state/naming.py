@@ -24,6 +24,13 @@ OVERLAY = "nc-overlay"
 OVERLAY_MARK = "netctl.overlay"
 ENDPOINT_DEVICE = "eth0"
 
+BEYOND_IPV4, BEYOND_IPV6, BEYOND_MAC = "169.254.110.110", "fe80::6e", "0a:6e:00:00:00:02"
+"""Who stands beyond the tunnel for all other hosts: the next hop of every route through it.
+
+Which host a packet goes to the overlay's program finds out from the packet's own address, and every host takes what
+comes out of its tunnel. So two neighbours do for a thousand hosts.
+"""
+
 HOST_MAC = "0a:6e:00:00:00:01"
 """The host's end of every endpoint's device: what an endpoint sends to."""
 

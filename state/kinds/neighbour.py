@@ -1,4 +1,4 @@
-"""BOTH SIDES: permanent neighbours: endpoint and host, and hosts' tunnels, know each other without asking."""
+"""BOTH SIDES: permanent neighbours: endpoint and host, and host and tunnel, know each other without asking."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from state.kernel import Kernel, Neighbour
 from state.kinds.device import INSIDE
 from state.kinds.marked import Marked, found, last_ipv4, places, spoken, within
 from state.placement import placed
-from state.policy.remember import OncePerCluster
 from state.problem import Source
 
 
@@ -25,11 +24,10 @@ class Neighbours(Marked[Neighbour]):
     usual = MappingProxyType({"protocol": naming.PROTOCOL, "permanent": True})
 
     def desired(self, cluster: Cluster, host: str, facts: Facts) -> Mapping[str, Wanted[Neighbour]]:
-        """Both ends of every endpoint's device, and in overlay mode the router of every other host."""
+        """Both ends of every endpoint's device, and in overlay mode the one who stands for all other hosts."""
         found: dict[str, Wanted[Neighbour]] = {}
-        for name, others in _routers(cluster).items():
-            if name != host:
-                found.update(others)
+        if cluster.network.mode == "overlay":
+            found.update(_beyond_the_tunnel(cluster.hosts[host]))
         for endpoint in placed(cluster, host, facts):
             found.update(_of_endpoint(endpoint, cluster.hosts[host]))
         return found
@@ -58,21 +56,10 @@ def _of_endpoint(endpoint: Endpoint, own: Host) -> Iterator[tuple[str, Wanted[Ne
             yield _wanted(endpoint.netns, naming.ENDPOINT_DEVICE, str(router), naming.HOST_MAC, endpoint.source)
 
 
-def _of_every_host(cluster: Cluster) -> Mapping[str, Mapping[str, Wanted[Neighbour]]]:
-    """The routers of each host, as all others see them through the tunnel."""
-    if cluster.network.mode != "overlay":
-        return {}
-    return {
-        name: dict(
-            _wanted("", naming.OVERLAY, str(router), naming.overlay_mac(host), host.source)
-            for router in (host.router_ipv4, host.router_ipv6)
-            if router is not None
-        )
-        for name, host in sorted(cluster.hosts.items())
-    }
-
-
-_routers = OncePerCluster(_of_every_host)
+def _beyond_the_tunnel(own: Host) -> Iterator[tuple[str, Wanted[Neighbour]]]:
+    for router, beyond in ((own.router_ipv4, naming.BEYOND_IPV4), (own.router_ipv6, naming.BEYOND_IPV6)):
+        if router is not None:
+            yield _wanted("", naming.OVERLAY, beyond, naming.BEYOND_MAC, own.source)
 
 
 def _wanted(netns: str, device: str, address: str, mac: str, source: Source) -> tuple[str, Wanted[Neighbour]]:

@@ -74,23 +74,19 @@ def _of_endpoint(endpoint: Endpoint, own: Host) -> Iterator[Route]:
 
 @dataclass(frozen=True)
 class _Slice:
-    """A host's slice of one family, and the host's own addresses of that family in it and under it."""
+    """A host's slice of one family, and the host's own address of that family under it."""
 
     host: str
     destination: str
-    router: str
     underlay: Optional[_Ip]
     source: Source
 
 
 def _of_every_host(cluster: Cluster) -> Sequence[_Slice]:
     return [
-        _Slice(name, str(network), str(router), underlay, host.source)
+        _Slice(name, str(network), underlay, host.source)
         for name, host in sorted(cluster.hosts.items())
-        for network, router, underlay in (
-            (host.slice_ipv4, host.router_ipv4, host.underlay.ipv4),
-            (host.slice_ipv6, host.router_ipv6, host.underlay.ipv6),
-        )
+        for network, underlay in ((host.slice_ipv4, host.underlay.ipv4), (host.slice_ipv6, host.underlay.ipv6))
         if network is not None
     ]
 
@@ -105,7 +101,8 @@ def _to_slices(cluster: Cluster, own: Host, facts: Facts) -> Iterator[tuple[Rout
         if there.host == own.name or not router:
             continue
         if cluster.network.mode == "overlay":
-            yield _route("", there.destination, naming.OVERLAY, there.router, router), there.source
+            beyond = naming.BEYOND_IPV6 if ":" in there.destination else naming.BEYOND_IPV4
+            yield _route("", there.destination, naming.OVERLAY, beyond, router), there.source
         elif there.underlay is not None and _is_next_to(there.underlay, facts):
             route = _route("", there.destination, facts.uplink, str(there.underlay), router, onlink=False)
             yield route, there.source

@@ -15,6 +15,7 @@ from bpf.layout import MAPS, Endpoint, Host, Peer, Settings
 from bpf.layout import Address as Key
 from state.host.facts import probe
 from state.host.netlink import inside
+from state.naming import BEYOND_IPV4, BEYOND_IPV6, BEYOND_MAC
 from tests.bpf import packets
 from tests.bpf.datapath import TUNNEL_PORT, Datapath, datapath
 from tests.bpf.world import (
@@ -183,14 +184,14 @@ class Wire:
                      "link set nc-overlay mtu 1450 up")  # fmt: skip
         self._ip(name, f"addr add {router[0]}/32 dev {holder}", f"addr add {router[1]}/128 dev {holder} nodad")
         ways = zip(
-            other.addresses("slice"), other.addresses("router"), other.addresses("underlay"), router, strict=True
+            other.addresses("slice"), (BEYOND_IPV4, BEYOND_IPV6), other.addresses("underlay"), router, strict=True
         )
-        for block, gateway, underlay, source in ways:
+        for block, beyond, underlay, source in ways:
             if self.native:
                 self._ip(name, f"route add {block} via {underlay} dev up0")
             else:
-                self._ip(name, f"neigh add {gateway} lladdr 0a:6f:00:00:00:02 dev nc-overlay nud permanent",
-                         f"route add {block} via {gateway} dev nc-overlay onlink src {source}")  # fmt: skip
+                self._ip(name, f"neigh add {beyond} lladdr {BEYOND_MAC} dev nc-overlay nud permanent",
+                         f"route add {block} via {beyond} dev nc-overlay onlink src {source}")  # fmt: skip
         for endpoint, number, mac in site.endpoints:
             self._endpoint(name, router, endpoint, number, mac)
         if self.masquerades:

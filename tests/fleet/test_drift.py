@@ -54,7 +54,7 @@ CASES = {
     "a route to an endpoint deleted": shell(f"ip route del {HERE}", f"create route {HERE}/32"),
     "the default route of an endpoint deleted": shell("ip -n web-1 route del default", "create route web-1 0.0.0.0/0"),
     "a route changed": shell(
-        "ip route change 10.42.21.0/24 via 10.42.21.1 dev nc-overlay onlink proto 110",
+        "ip route change 10.42.21.0/24 via 169.254.110.110 dev nc-overlay onlink proto 110",
         "update route 10.42.21.0/24",
         line=OTHER,
     ),

@@ -39,7 +39,7 @@ def test_it_is_known_everywhere_else(waiting: Town) -> None:
     known += f"print(generation.logical(k).peers['{db.ipv4}'].identity)"
     for host in waiting.hosts:
         assert waiting.python(host, known) == f"{db.identity}\n"
-    assert waiting.on("alpha", f"ip route get {db.ipv4}").startswith(f"{db.ipv4} via 10.42.21.1 dev nc-overlay")
+    assert waiting.on("alpha", f"ip route get {db.ipv4}").startswith(f"{db.ipv4} via 169.254.110.110 dev nc-overlay")
 
 
 def test_when_its_namespace_appears_the_next_plan_makes_it(waiting: Town) -> None:
