@@ -19,7 +19,7 @@ import bpf
 import state
 from bpf import outline
 from inventory.pruned import pyroute2
-from state.host.package import FEW, digest, pack, place, whose
+from state.host.package import FEW, digest, first_stage, pack, place, whose
 
 _FORMAT = b"4"
 
@@ -55,7 +55,7 @@ def sealed(data: bytes, files: Mapping[str, bytes]) -> Archive:
     """An archive with its digest."""
     offset, size = place(data, FEW)
     entry = (offset, size, hashlib.sha256(data[offset : offset + size]).hexdigest())
-    return Archive(data, digest(data), whose(), files["state/host/boot.py"], entry)
+    return Archive(data, digest(data), whose(), first_stage(files), entry)
 
 
 def contents() -> dict[str, bytes]:

@@ -19,7 +19,8 @@ from typing import Any, Optional
 
 FEW = "few"
 """The bytecode of the first stage, and of what it needs to answer by memory: one marshalled mapping, by file."""
-BOOT = "state/host/boot.py"
+BOOT = "first stage"
+_FIRST_STAGE = ("state/host/importing.py", "state/host/boot.py")
 _MEMORY = ("dumps", "files", "login", "notation", "recall", "ruleset")
 BY_MEMORY = (*(f"state/host/{name}.py" for name in _MEMORY), "bpf/sight.py")
 """`state.host.recall`, and the modules of questions."""
@@ -31,7 +32,8 @@ BEGIN = (*(f"state/host/{name}.py" for name in _STEPS), "bpf/port.py")
 def pack(files: Mapping[str, bytes]) -> bytes:
     """The archive of these files and their bytecode."""
     early = {name: _code(name, files[name]) for name in _imported(files, BEGIN)}
-    few = {name: _code(name, files[name]) for name in (BOOT, *_imported(files, BY_MEMORY)) if name in files}
+    few = {name: _code(name, files[name]) for name in _imported(files, BY_MEMORY)}
+    few[BOOT] = _code(BOOT, first_stage(files))
     parts = {name: zlib.compress(content, 6) for name, content in sorted(files.items())}
     parts[FEW] = zlib.compress(marshal.dumps(few), 6)
     for name, content in sorted(files.items()):
@@ -46,6 +48,11 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     digests = [hashlib.blake2b(half).hexdigest() for half in halves]
     head = json.dumps({"early": len(halves[0]), "digests": digests, "files": index}, separators=(",", ":")).encode()
     return len(head).to_bytes(4, "big") + head + halves[0] + halves[1]
+
+
+def first_stage(files: Mapping[str, bytes]) -> bytes:
+    """The source of what finds the archive, and runs what is in it."""
+    return b"\n".join(files[name] for name in _FIRST_STAGE)
 
 
 def digest(data: bytes) -> str:

@@ -24,6 +24,7 @@ from state.facts import Facts
 from state.host.apply import steps
 from state.host.facts import gather
 from state.host.linux import LinuxKernel
+from state.host.questions import taking_notes
 from state.kinds import KINDS
 from state.manifest import Network, Ranges, Ssh, Underlay
 from state.plan import Observation, for_host, scope
@@ -79,6 +80,13 @@ class Town:
         made = for_host(KINDS, self.cluster, "alpha", Observation(self.facts(), found))
         assert made.applicable, made.problems
         return made.changes
+
+    def memory(self) -> list[tuple[str, str, tuple[object, ...], bytes]]:
+        """What a look at this host rests on."""
+        with taking_notes() as notes:
+            self._changes()
+        assert notes.whole
+        return notes.lines()
 
     def apply(self) -> list[str]:
         """Make all changes; what they were."""

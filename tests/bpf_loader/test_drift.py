@@ -12,6 +12,7 @@ from bpf.layout import LAYOUT, MAPS, Peer
 from bpf.pins import Pins
 from bpf.programs import Programs
 from state.host.netlink import inside
+from state.host.questions import same
 from state.kinds import KINDS
 from state.kinds.packed import octets
 from state.plan import scope
@@ -158,7 +159,10 @@ def test_drift_of_a_link_is_seen_and_repaired(town: Town, drift: Callable[[Town]
 @pytest.mark.parametrize(("drift", "expected"), CASES, ids=lambda value: getattr(value, "__name__", ""))
 def test_drift_is_seen_and_repaired(town: Town, drift: Callable[[Town], None], expected: set[str]) -> None:
     town.apply()
+    memory = town.memory()
+    assert same(memory)
     drift(town)
+    assert not same(memory), "by memory there would be no drift"
     assert expected <= set(town.plan())
     town.apply()
     assert town.plan() == []
@@ -167,7 +171,9 @@ def test_drift_is_seen_and_repaired(town: Town, drift: Callable[[Town], None], e
 @pytest.mark.parametrize("drift", [program_unpinned, map_exchanged, other_rodata, folder_removed])
 def test_what_programs_rest_on_is_repaired_with_them(town: Town, drift: Callable[[Town], None]) -> None:
     town.apply()
+    memory = town.memory()
     drift(town)
+    assert not same(memory), "by memory there would be no drift"
     assert {line for line in town.plan() if "program endpoint" in line}
     town.apply()
     assert town.plan() == []
@@ -178,7 +184,9 @@ def test_a_program_of_somebody_else_that_runs_first_is_drift_and_stays(town: Tow
     town.apply()
     with intruder.program("watcher") as fd:
         index = town.bpf.devices()["eth0"]
+        memory = town.memory()
         with inside(town.home), maps.held(hooks.link(fd, index, "ingress")):
+            assert not same(memory), "by memory there would be nobody"
             assert town.bpf.attachments()["eth0 ingress"].before == ("watcher",)
             assert town.plan() == ["~ attachment eth0 ingress"]
             town.apply()
@@ -190,7 +198,9 @@ def test_a_program_of_somebody_else_that_runs_first_is_drift_and_stays(town: Tow
 
 def test_what_runtime_maps_hold_is_no_difference(town: Town) -> None:
     town.apply()
+    memory = town.memory()
     town.bpf.update("tracing", {bytes(4): struct.pack("<I", 1)})
+    assert same(memory)
     assert town.plan() == []
     looked = scope(town.cluster, "alpha")
     assert "tracing" in next(kind for kind in KINDS if kind.name == "map").observe(town.kernel, looked)

@@ -31,8 +31,9 @@ echo "# nftables"; nft list ruleset
 echo "# sysctls"; sysctl -a 2>/dev/null | grep '^net\\.' | grep -v nf_conntrack_count
 echo "# mounts"; cut -d' ' -f4- /proc/self/mountinfo | sed 's/ shared:[0-9]*//' | sort
 echo "# bpffs"; find /sys/fs/bpf -mindepth 1
-echo "# memory"; find /run /tmp /root /dev/shm -mindepth 1 '(' -path '/run/netctl/*.json' \\
-  -printf '%M %u %g %p: what was answered last\\n' ')' -o -printf '%M %u %g %s %p\\n' | sort
+echo "# memory"; find /run /tmp /root /dev/shm -mindepth 1 \\
+  '(' -path '/run/netctl/*.json' -o -path /run/netctl/look ')' -o -path /run/netctl -printf '%M %u %g %p\\n' \\
+  -o -printf '%M %u %g %s %p\\n' | sort
 echo "# cgroups"; find /sys/fs/cgroup -type d
 """
 HOOKS = """
