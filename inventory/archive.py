@@ -21,14 +21,14 @@ from bpf import outline
 from inventory.pruned import pyroute2
 from state.host.package import FEW, digest, first_stage, pack, place, whose
 
-_FORMAT = b"4"
+_FORMAT = b"5"
 
 
 @dataclass(frozen=True)
 class Archive:
     """The archive, its digest, whose bytecode it holds (Python's magic number), and the first stage that runs it.
 
-    `entry` is where that stage's bytecode, and what goes with it, is in the archive: offset, size and SHA-256.
+    `entry` is where that stage's bytecode, and what goes with it, is in the archive: offset, size and BLAKE2b.
     """
 
     data: bytes = field(repr=False)
@@ -54,7 +54,7 @@ def archive() -> Archive:
 def sealed(data: bytes, files: Mapping[str, bytes]) -> Archive:
     """An archive with its digest."""
     offset, size = place(data, FEW)
-    entry = (offset, size, hashlib.sha256(data[offset : offset + size]).hexdigest())
+    entry = (offset, size, hashlib.blake2b(data[offset : offset + size], digest_size=32).hexdigest())
     return Archive(data, digest(data), whose(), first_stage(files), entry)
 
 

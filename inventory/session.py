@@ -215,15 +215,15 @@ class Session:
 
 
 _STAGE_ZERO = """\
-import os, sys, marshal, zlib, _frozen_importlib_external as x
+import os, sys, marshal, _frozen_importlib_external as x
 b = bytes()
 while len(b) < {size}: b += os.read(0, {size} - len(b)) or os._exit(0)
 try:
- h = __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256")
+ from _blake2 import blake2b
  f = os.open("{path}", os.O_NONBLOCK)
  c = os.pread(f, {length}, {offset})
  os.close(f)
- c = (h.sha256(c).hexdigest(), x.MAGIC_NUMBER.hex()) == ("{digest}", "{bytecode}") and marshal.loads(zlib.decompress(c))
+ c = (blake2b(c, digest_size=32).hexdigest(), x.MAGIC_NUMBER.hex()) == ("{digest}", "{bytecode}") and marshal.loads(c)
 except (ImportError, OSError): c = 0
 few = c or {{}}
 exec(few.get("{boot}") or compile(b, "netctl", "exec"))

@@ -26,7 +26,8 @@ _AF_NETLINK, _SOCK_RAW, _SOCK_CLOEXEC, _NETLINK_ROUTE = 16, 3, 0o2000000, 0
 _SOL_NETLINK, _EXT_ACK, _STRICT = 270, 11, 12
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUFFORCE = 1, 7, 33
 _CLONE_NEWNET = 0x40000000
-_RECEIVE = 1 << 18
+_RECEIVE = 1 << 16
+"""Twice what the kernel puts into one part of a dump; from 128 KiB on each would be memory mapped anew."""
 _BATCH = 32768
 _ANSWERS = 1 << 21
 """Room for the answers to a batch: the kernel gives all of them before anybody can read the first."""

@@ -35,7 +35,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     few = {name: _code(name, files[name]) for name in _imported(files, BY_MEMORY)}
     few[BOOT] = _code(BOOT, first_stage(files))
     parts = {name: zlib.compress(content, 6) for name, content in sorted(files.items())}
-    parts[FEW] = zlib.compress(marshal.dumps(few), 6)
+    parts[FEW] = marshal.dumps(few)
     for name, content in sorted(files.items()):
         if name.endswith(".py") and name not in early:
             parts[name + "c"] = zlib.compress(marshal.dumps(_code(name, content)), 6)
@@ -61,7 +61,7 @@ def digest(data: bytes) -> str:
 
 
 def place(data: bytes, name: str) -> tuple[int, int]:
-    """Where a file is in an archive, compressed: offset and size."""
+    """Where a file is in an archive, as it stands there: offset and size."""
     head = json.loads(data[4 : _start(data)])
     offset, size = head["files"][name]
     return _start(data) + head["early"] + offset, size
