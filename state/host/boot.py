@@ -88,7 +88,7 @@ def store(folder: str, name: str, data: bytes, keep: str) -> None:
         sys.stderr.write(f"netctl: {error}: running from memory\n")
 
 
-def archive(asked: "dict[str, str]", out: int, early: "list[bytes]") -> Archive:
+def archive(asked: "dict[str, str]", out: int, early: "list[bytes]") -> "Archive":
     """The verified archive; requests that come before it is there go to `early`. Without `out` it must be there."""
     start = "agent-" + asked["digest"]
     found = cached(asked["folder"], start, asked["digest"])
@@ -109,7 +109,7 @@ def archive(asked: "dict[str, str]", out: int, early: "list[bytes]") -> Archive:
     return found
 
 
-def with_bytecode(here: Archive, asked: "dict[str, str]") -> Archive:
+def with_bytecode(here: "Archive", asked: "dict[str, str]") -> "Archive":
     """The archive that holds bytecode for this very Python: this one, or one derived from it once."""
     from _frozen_importlib_external import MAGIC_NUMBER
 

@@ -24,13 +24,13 @@ from state.facts import Facts
 from state.host.apply import steps
 from state.host.facts import gather
 from state.host.linux import LinuxKernel
-from state.host.questions import taking_notes
 from state.kinds import KINDS
 from state.manifest import Network, Ranges, Ssh, Underlay
 from state.plan import Observation, for_host, scope
 from state.policy import compiler
 from state.policy.compiler import Compiled
 from state.problem import Source
+from tests.memory import Memory, remembered
 
 UPLINK = "eth0"
 SOURCE = Source("netctl.yaml", 1)
@@ -81,12 +81,9 @@ class Town:
         assert made.applicable, made.problems
         return made.changes
 
-    def memory(self) -> list[tuple[str, str, tuple[object, ...], bytes]]:
+    def memory(self) -> Memory:
         """What a look at this host rests on."""
-        with taking_notes() as notes:
-            self._changes()
-        assert notes.whole
-        return notes.lines()
+        return remembered(self._changes)
 
     def apply(self) -> list[str]:
         """Make all changes; what they were."""

@@ -14,10 +14,11 @@ from state.change import Action
 from state.cluster import Cluster
 from state.host.destroy import leave
 from state.host.netlink import inside
-from state.host.questions import same, taking_notes
+from state.host.questions import same
 from state.plan import for_removal
 from state.problem import errors
 from tests.kinds.towns import KINDS_HERE, apply, carry_out, cluster, observed, plan, shown
+from tests.memory import remembered
 from tests.netns.conftest import Town, needs_nftables
 
 
@@ -111,12 +112,9 @@ def test_drift_is_seen_and_repaired(town: Town, command: str, expected: list[str
         needs_nftables()
     wanted = two_endpoints(town)
     apply(town.kernel, wanted)
-    with taking_notes() as notes:
-        plan(town.kernel, wanted)
-    assert notes.whole
-    assert same(notes.lines())
+    memory = remembered(lambda: plan(town.kernel, wanted))
     town.run(command)
-    assert not same(notes.lines()), "by memory there would be no drift"
+    assert not same(memory), "by memory there would be no drift"
     assert shown(plan(town.kernel, wanted).changes) == expected
     apply(town.kernel, wanted)
     assert shown(plan(town.kernel, wanted).changes) == []

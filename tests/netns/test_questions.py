@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from state.host import package, questions
+from state.host import package
 from state.host.nftables import LinuxNft
 from state.host.questions import Notes, same, taking_notes
 from tests.kinds.towns import apply, observed
+from tests.memory import remembered
 from tests.netns.conftest import Town
 from tests.netns.test_kinds import two_endpoints
 
@@ -87,11 +88,9 @@ def test_no_module_that_looks_asks_for_files_by_itself(name: str) -> None:
 def test_what_answers_by_memory_carries_all_that_is_asked(town: Town) -> None:
     wanted = two_endpoints(town)
     apply(town.kernel, wanted)
-    with taking_notes() as notes:
-        observed(town.kernel, wanted)
-    modules = {f"{module.replace('.', '/')}.py" for module, *_ in notes.lines()}
+    memory = remembered(lambda: observed(town.kernel, wanted))
+    modules = {f"{module.replace('.', '/')}.py" for module, *_ in memory}
     assert modules <= set(package.BY_MEMORY)
-    assert questions.same(notes.lines())
 
 
 IDLE = {
@@ -105,10 +104,9 @@ IDLE = {
 def test_what_happens_all_the_time_changes_no_answer(town: Town, command: str) -> None:
     wanted = two_endpoints(town)
     apply(town.kernel, wanted)
-    with taking_notes() as notes:
-        observed(town.kernel, wanted)
+    memory = remembered(lambda: observed(town.kernel, wanted))
     town.run(command)
-    assert same(notes.lines())
+    assert same(memory)
 
 
 CHANGES = {
@@ -127,7 +125,6 @@ CHANGES = {
 def test_what_others_do_is_another_answer(town: Town, command: str) -> None:
     wanted = two_endpoints(town)
     apply(town.kernel, wanted)
-    with taking_notes() as notes:
-        observed(town.kernel, wanted)
+    memory = remembered(lambda: observed(town.kernel, wanted))
     town.run(command)
-    assert not same(notes.lines())
+    assert not same(memory)
