@@ -109,7 +109,7 @@ def power(
 
 def _manifest(folder: Path) -> Union[Manifest, Cluster]:
     """The manifest, with its numbers where the lock file fits: the lab can do without, and without host keys."""
-    from schemas import load, load_cluster
+    from schemas.loader import load, load_cluster
     from state.problem import ManifestError
 
     try:

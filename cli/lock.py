@@ -23,7 +23,8 @@ def lock(folder: Folder = Path(), check: Check = False, prune: Prune = False) ->
     """
     from cli import exits, moved
     from cli.render import problems
-    from schemas import load, load_cluster, lockfile
+    from schemas import lockfile
+    from schemas.loader import load, load_cluster
     from state import lock as locks
     from state.problem import UsageError
 

@@ -12,7 +12,6 @@ from typing import Any
 from cli import exits, workflow
 from state import plan as plans
 from state.cluster import Cluster
-from state.kinds import KINDS
 from state.plan import Plan
 from state.problem import ManifestError, NetctlError, Problem, UsageError
 
@@ -52,7 +51,7 @@ def read(path: Path, lab: bool) -> Saved:
         made, how = ("the lab", "Add --lab.") if data["lab"] else ("the real hosts", "Leave --lab away.")
         raise UsageError.of(f"{path} is a plan for {made}", how)
     try:
-        plan = plans.load(KINDS, data)
+        plan = plans.load(workflow.kinds(), data)
     except ManifestError as error:
         raise ManifestError(*(replace(problem, address=str(path)) for problem in error.problems)) from error
     cluster = _manifest(path, data["files"], lab)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cli import exits
 from cli.render import page, problems, terminal
 from cli.render.words import Words
-from cli.report import Report
-from cli.result import HostResult, Result
 from state.cluster import Cluster
-from state.kinds import KINDS
-from state.plan import Plan
+from state.plan import Kinds, Plan
 from state.problem import Problem, errors
+
+if TYPE_CHECKING:
+    from cli.report import Report
+    from cli.result import HostResult, Result
 
 _HOST = "host "
 _MOST = 5  # problems of one host that are told in full: a saved plan may find everything moved
@@ -22,7 +24,7 @@ _MOST = 5  # problems of one host that are told in full: a saved plan may find e
 
 def plan(plan: Plan, cluster: Cluster, output: str, nothing: str = terminal.NO_CHANGES) -> None:
     """Print a plan; where there is nothing to do, the sentence `nothing`."""
-    words = Words(KINDS, cluster)
+    words = Words(_named_kinds(plan), cluster)
     if output == "json":
         from cli.render import json
 
@@ -36,6 +38,15 @@ def plan(plan: Plan, cluster: Cluster, output: str, nothing: str = terminal.NO_C
     if output != "json":
         sys.stdout.flush()
         problems.show(_joined(_problems(plan)))
+
+
+def _named_kinds(plan: Plan) -> Kinds:
+    """The kinds whose things are called by name: none where nothing changes, and they take long to import."""
+    if not plan.changes:
+        return ()
+    from state.kinds import KINDS
+
+    return KINDS
 
 
 def _problems(plan: Plan) -> Iterator[tuple[str, Problem]]:
@@ -64,7 +75,7 @@ def exit_code(plan: Plan) -> int:
 
 def report(report: Report, cluster: Cluster, output: str) -> None:
     """Print a status report."""
-    words = Words(KINDS, cluster)
+    words = Words(_named_kinds(report.plan), cluster)
     if output == "json":
         from cli.render import json
 

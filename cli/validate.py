@@ -17,7 +17,8 @@ def validate(folder: Folder = Path(), output: Format = "text") -> int:
     """Check the manifest: schema, references, ranges, lock file. Needs no network."""
     from cli import exits
     from cli.render import diagnostics
-    from schemas import load, lockfile
+    from schemas import lockfile
+    from schemas.loader import load
     from state.problem import ManifestError, errors
 
     lock, wrong = lockfile.examine(folder)

@@ -20,8 +20,7 @@ from state.change import Change
 from state.cluster import Cluster
 from state.desired import desired
 from state.facts import Facts
-from state.kinds import KINDS
-from state.plan import HostPlan, Observation, Plan, for_host, scope
+from state.plan import HostPlan, Kinds, Observation, Plan, for_host, scope
 from state.problem import LockHeld, NetctlError, Problem, Stale, Unreachable
 
 if TYPE_CHECKING:
@@ -33,9 +32,16 @@ NOBODY: Mapping[str, NetctlError] = {}
 Compare = Callable[[str, Observation], HostPlan]
 
 
+def kinds() -> Kinds:
+    """All kinds. They take 30 ms to import, so nobody asks for them before there is something to compare."""
+    from state.kinds import KINDS
+
+    return KINDS
+
+
 def validate(folder: Path, lab: bool = False) -> tuple[Cluster, tuple[Problem, ...]]:
     """The manifest with its numbers, and warnings. Raises ManifestError with everything that is wrong."""
-    from schemas import load_cluster
+    from schemas.loader import load_cluster
 
     cluster, warnings = load_cluster(folder, require_host_keys=not lab)
     return cluster, tuple(warnings)
@@ -46,7 +52,7 @@ def observe(fleet: Fleet, cluster: Cluster, hosts: Sequence[str] | None = None) 
 
     def ask(session: Session) -> Observation:
         return requests.observe(
-            session, scope(cluster, session.name), KINDS, lambda facts: bulk(cluster, session.name, facts)
+            session, scope(cluster, session.name), kinds(), lambda facts: bulk(cluster, session.name, facts)
         )
 
     with progress.counting(len(fleet.hosts if hosts is None else hosts), "hosts observed") as finished:
@@ -55,7 +61,7 @@ def observe(fleet: Fleet, cluster: Cluster, hosts: Sequence[str] | None = None) 
 
 def bulk(cluster: Cluster, host: str, facts: Facts) -> requests.Expected:
     """What a host should hold of bulk kinds: where it does, they need not cross the wire."""
-    return desired([kind for kind in KINDS if kind.bulk], cluster, host, facts)
+    return desired([kind for kind in kinds() if kind.bulk], cluster, host, facts)
 
 
 def facts(rows: Rows) -> dict[str, Facts]:
@@ -77,7 +83,7 @@ def _planned(row: Row[Observation], compare: Compare) -> HostPlan:
 
 def towards(cluster: Cluster) -> Compare:
     """What turns a host into what the manifest says: for the plan and, when it has been applied, for what is left."""
-    return lambda host, seen: for_host(KINDS, cluster, host, seen)
+    return lambda host, seen: for_host(kinds(), cluster, host, seen)
 
 
 def within(plan: Plan, compare: Compare) -> Compare:
@@ -126,7 +132,7 @@ class Job:
         if facts is not None and not self.leave:
             expected = bulk(self.cluster, host, facts)
         wanted = scope(self.cluster, host)
-        return requests.apply(session, wanted, KINDS, changes, self.command, expected, self.leave)
+        return requests.apply(session, wanted, kinds(), changes, self.command, expected, self.leave)
 
 
 def apply(fleet: Fleet, job: Job, interrupt: Interrupt) -> Result:

@@ -12,16 +12,18 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inventory.session import CALL, Session
 from state import bulk, wire
 from state.change import Change, Wanted
 from state.facts import Facts, Scope
-from state.kinds.kind import Kind
 from state.plan import Observation, observation
 
-Kinds = Sequence[Kind[Any]]
+if TYPE_CHECKING:
+    from state.kinds.kind import Kind
+
+Kinds = Sequence["Kind[Any]"]
 Expected = Mapping[str, Mapping[str, Wanted[Any]]]
 """Bulk kinds by name: what their values should be."""
 _CLOCK_READINGS = 5

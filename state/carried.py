@@ -7,10 +7,12 @@ otherwise it would be missing when the plan has been carried out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from state.change import Action, Change, Difference, Found, Wanted
-from state.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    from state.kinds.kind import Kind
 
 
 def with_carried(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from state.change import Wanted
 from state.cluster import Cluster
 from state.facts import Facts
-from state.kinds.kind import Kind
 from state.policy.remember import OncePerCluster
+
+if TYPE_CHECKING:
+    from state.kinds.kind import Kind
 
 Desired = Mapping[str, Mapping[str, Wanted[Any]]]
 """Values by kind and address."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from state import naming, wire
 from state.bulk import agrees
@@ -17,13 +17,15 @@ from state.change import Action, Change, Found, Wanted, diff, fingerprint
 from state.cluster import Cluster
 from state.desired import Desired, desired
 from state.facts import Facts, Scope
-from state.kinds.kind import Kind
 from state.placement import pending
 from state.problem import ManifestError, Problem, errors
 
+if TYPE_CHECKING:
+    from state.kinds.kind import Kind  # with which all kinds would come
+
 FORMAT_VERSION = "1.0"
 
-Kinds = Sequence[Kind[Any]]
+Kinds = Sequence["Kind[Any]"]
 Observed = Mapping[str, Mapping[str, Found[Any]]]
 
 

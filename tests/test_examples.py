@@ -15,7 +15,7 @@ from bpf.layout import LAYOUT
 from cli import test as assertions
 from cli.render import page, terminal
 from cli.render.words import Words
-from schemas import load_cluster
+from schemas.loader import load_cluster
 from schemas.lockfile import read
 from state.kinds import KINDS
 from state.lock import allocate
@@ -38,7 +38,7 @@ def test_it_is_valid_and_gives_no_warning(example: Path) -> None:
 
 
 def test_its_lock_file_is_what_netctl_lock_would_write(example: Path) -> None:
-    from schemas import load
+    from schemas.loader import load
 
     manifest, _ = load(example)
     lock = read(example)

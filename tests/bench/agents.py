@@ -14,7 +14,7 @@ from inventory.lab import entry, record
 from inventory.lab.record import Lab
 from inventory.local import LocalChannel, LocalTransport
 from inventory.session import Session
-from schemas import load_cluster
+from schemas.loader import load_cluster
 from state.kinds import KINDS
 from state.plan import scope
 

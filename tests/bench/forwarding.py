@@ -25,7 +25,7 @@ from bpf.layout import LAYOUT
 from bpf.libbpf import call
 from bpf.pins import Pins
 from inventory.lab import record
-from schemas import load_cluster
+from schemas.loader import load_cluster
 from state import naming
 from state.cluster import Endpoint
 from tests.bpf import datapath, wrapper

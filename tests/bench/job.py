@@ -11,7 +11,7 @@ from pathlib import Path
 from cli import workflow
 from inventory.fleet import Fleet
 from inventory.lab import entry, record
-from schemas import load_cluster
+from schemas.loader import load_cluster
 from state.kernel import Address, Route
 from state.kinds.device import Device
 from state.kinds.sysctl import Sysctl

@@ -18,7 +18,7 @@ from cli.render import sightings
 from cli.render.words import Words
 from cli.watch import Sighting, Watch
 from inventory.requests import clock_ahead
-from schemas import load_cluster
+from schemas.loader import load_cluster
 from state import wire
 from state.cluster import Cluster
 from state.kernel_bpf import Event

@@ -16,7 +16,7 @@ from typing import Any
 
 from cli.app import main
 from inventory.lab import entry, power, record
-from schemas import load_cluster
+from schemas.loader import load_cluster
 from state.cluster import Cluster, Endpoint
 
 ROOT = Path(__file__).parent.parent.parent

@@ -16,7 +16,8 @@ from inventory.archive import Archive
 from inventory.fleet import Fleet
 from inventory.lab import entry, power
 from inventory.lab.record import Lab
-from schemas import load, lockfile
+from schemas import lockfile
+from schemas.loader import load
 from state import lock as locks
 from state.cluster import Cluster
 from state.phases import Phase, phases

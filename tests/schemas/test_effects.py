@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from inventory.selection import select
-from schemas import load
+from schemas.loader import load
 from state import lock, wire
 from state.cluster import Cluster
 from state.kinds import KINDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas import load
+from schemas.loader import load
 from state.problem import ManifestError
 from tests.schemas.folders import told, write
 from tests.schemas.problem_cases import CASES, Case

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import load, load_cluster, lockfile, positions
+from schemas import lockfile, positions
+from schemas.loader import load, load_cluster
 from schemas.positions import Node
 from schemas.report import Report
 from schemas.scalars import trap, value

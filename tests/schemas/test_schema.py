@@ -14,8 +14,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import judge, load, positions, shape
+from schemas import judge, positions, shape
 from schemas.formats import FORMATS
+from schemas.loader import load
 from schemas.positions import Node
 from schemas.report import Report
 from state.manifest import Manifest
