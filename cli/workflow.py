@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import exits, progress
+from cli import exits, manifest, progress
 from cli.interrupt import Interrupt
 from cli.result import HostResult, Result
 from inventory import requests
@@ -41,10 +41,8 @@ def kinds() -> Kinds:
 
 def validate(folder: Path, lab: bool = False) -> tuple[Cluster, tuple[Problem, ...]]:
     """The manifest with its numbers, and warnings. Raises ManifestError with everything that is wrong."""
-    from schemas.loader import load_cluster
-
-    cluster, warnings = load_cluster(folder, require_host_keys=not lab)
-    return cluster, tuple(warnings)
+    valid = manifest.read(folder, lab)
+    return valid.cluster, valid.warnings
 
 
 def observe(fleet: Fleet, cluster: Cluster, hosts: Sequence[str] | None = None) -> Rows:

@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Optional
 
 from schemas.report import Report
+from state.lock_lines import FILE
 from state.problem import ManifestError, Problem, Source
 
 MAIN = "netctl.yaml"
@@ -46,6 +48,19 @@ def _walk(folder: Path, report: Report) -> Iterator[str]:
         for name in names:
             if name.endswith(SUFFIXES) and not name.startswith("."):
                 yield (Path(parent) / name).relative_to(folder).as_posix()
+
+
+def contents(folder: Path) -> Optional[dict[str, bytes]]:
+    """All that a manifest may be made of, the lock file included, by name; None where something cannot be read."""
+    report = Report()
+    try:
+        names = find(folder, report)
+        lock = [FILE] if (folder / FILE).exists() else []
+        if report.failed or not all((folder / name).is_file() for name in (*names, *lock)):
+            return None
+        return {name: (folder / name).read_bytes() for name in (*names, *lock)}
+    except (ManifestError, OSError):
+        return None
 
 
 def narrowed(files: Sequence[str], patterns: Sequence[str]) -> list[str]:
