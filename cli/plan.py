@@ -29,16 +29,19 @@ def plan(
 
     Nothing is changed. Every change names the line of the manifest that wants it; what is right already is hidden.
     """
-    from cli import exits, saved, show, workflow
+    from cli import exits, manifest, saved, show, workflow
     from cli.connect import connect
+    from cli.heard import Heard
 
     if out is not None:
         saved.require_folder(out)
-    cluster, warnings = workflow.validate(folder, lab)
-    with connect(folder, cluster, host, label, lab) as fleet:
-        seen = workflow.observe(fleet, cluster)
-    planned = workflow.plan(cluster, seen, workflow.towards(cluster), warnings)
-    show.plan(planned, cluster, output)
+    valid = manifest.read(folder, lab)
+    heard = Heard(valid.digest)
+    with connect(folder, valid.cluster, host, label, lab) as fleet:
+        seen = workflow.look(fleet, valid.cluster, heard)
+    planned = workflow.plan(valid.cluster, seen, workflow.towards(valid.cluster), valid.warnings)
+    heard.remember(planned.hosts)
+    show.plan(planned, valid.cluster, output)
     if out is not None:
         saved.write(out, folder, planned, lab)
     code = show.exit_code(planned)

@@ -24,9 +24,11 @@ from state.plan import HostPlan, Kinds, Observation, Plan, for_host, scope
 from state.problem import LockHeld, NetctlError, Problem, Stale, Unreachable
 
 if TYPE_CHECKING:
+    from cli.heard import Heard
     from state.phases import Phase  # a plan alone needs none
 
 Rows = Mapping[str, Row[Observation]]
+Looks = Mapping[str, Row["Observation | HostPlan"]]
 NOT_ASKED: Rows = {}
 NOBODY: Mapping[str, NetctlError] = {}
 Compare = Callable[[str, Observation], HostPlan]
@@ -57,6 +59,22 @@ def observe(fleet: Fleet, cluster: Cluster, hosts: Sequence[str] | None = None) 
         return fleet.each(ask, hosts, finished)
 
 
+def look(fleet: Fleet, cluster: Cluster, heard: Heard) -> Looks:
+    """What each host says of itself; of one that says what it said before, the plan that followed."""
+
+    def ask(session: Session) -> Observation | HostPlan:
+        host, asked = session.name, scope(cluster, session.name)
+        reply = requests.outline(session, asked)
+        if (known := heard.plan(host, reply)) is not None:
+            return known
+        seen = requests.completed(session, asked, kinds(), reply, lambda facts: bulk(cluster, host, facts))
+        heard.note(host, reply, seen)
+        return seen
+
+    with progress.counting(len(fleet.hosts), "hosts observed") as finished:
+        return fleet.each(ask, finished=finished)
+
+
 def bulk(cluster: Cluster, host: str, facts: Facts) -> requests.Expected:
     """What a host should hold of bulk kinds: where it does, they need not cross the wire."""
     return desired([kind for kind in kinds() if kind.bulk], cluster, host, facts)
@@ -67,12 +85,14 @@ def facts(rows: Rows) -> dict[str, Facts]:
     return {host: row.value.facts for host, row in rows.items() if row.value is not None}
 
 
-def plan(cluster: Cluster, rows: Rows, compare: Compare, warnings: tuple[Problem, ...] = ()) -> Plan:
+def plan(cluster: Cluster, rows: Looks, compare: Compare, warnings: tuple[Problem, ...] = ()) -> Plan:
     """What turns every host into what it should be; a host that could not be asked has its reason instead."""
     return Plan(cluster.name, tuple(_planned(row, compare) for _, row in sorted(rows.items())), warnings)
 
 
-def _planned(row: Row[Observation], compare: Compare) -> HostPlan:
+def _planned(row: Row[Observation | HostPlan], compare: Compare) -> HostPlan:
+    if isinstance(row.value, HostPlan):
+        return row.value
     if row.value is not None:
         return compare(row.host, row.value)
     assert row.error is not None

@@ -16,6 +16,7 @@ from inventory.transport import Transport
 from state.problem import HostError, NetctlError, Problem
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Connect = Callable[[Target], Transport]
 
 AT_ONCE = 32
@@ -24,11 +25,11 @@ _BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, 
 
 
 @dataclass(frozen=True)
-class Row(Generic[T]):
+class Row(Generic[T_co]):
     """What became of one host: a value, or an error."""
 
     host: str
-    value: T | None = None
+    value: T_co | None = None
     error: NetctlError | None = None
 
 

@@ -33,16 +33,26 @@ def observe(
     session: Session, scope: Scope, kinds: Kinds, expect: Callable[[Facts], Expected] | None = None
 ) -> Observation:
     """What the host is like. With `expect`, bulk kinds that are as expected of these facts stay where they are."""
-    body: dict[str, Any] = {"scope": wire.dump(scope), "hold": expect is not None}
-    reply = session.call("observe", body)
     if expect is None:
-        return observation(kinds, reply)
+        return observation(kinds, session.call("observe", {"scope": wire.dump(scope), "hold": False}))
+    return completed(session, scope, kinds, outline(session, scope), expect)
+
+
+def outline(session: Session, scope: Scope) -> Mapping[str, Any]:
+    """What the host says of itself at first, of bulk kinds the digests alone."""
+    return session.call("observe", {"scope": wire.dump(scope), "hold": True})
+
+
+def completed(
+    session: Session, scope: Scope, kinds: Kinds, reply: Mapping[str, Any], expect: Callable[[Facts], Expected]
+) -> Observation:
+    """What the host is like, by its outline, and by the values of bulk kinds that are not as expected of its facts."""
     expected = expect(wire.load(Facts, reply["facts"]))
     digests = _digests(expected)
     held: Mapping[str, str] = reply.get("held", {})
     differing = [kind for kind, theirs in held.items() if digests.get(kind) != theirs]
     if differing:
-        more = session.call("observe", {**body, "hold": False, "only": differing})
+        more = session.call("observe", {"scope": wire.dump(scope), "hold": False, "only": differing})
         reply = {**reply, "observed": {**reply["observed"], **more["observed"]}}
     return _merged(kinds, reply, expected, [kind for kind in held if kind not in differing])
 
