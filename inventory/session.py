@@ -102,8 +102,6 @@ class Session:
 
     def close(self) -> None:
         """Hang up; the agent ends."""
-        if self._channel is not None:
-            self._channel.close()
         self._transport.close()
 
     def _ask(self, verb: str, body: Mapping[str, Any]) -> tuple[int, Channel]:

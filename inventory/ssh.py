@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import paramiko
 
 from inventory.ssh_config import Hop
-from inventory.ssh_connect import Connections, hang_up, left_until, where_is
+from inventory.ssh_connect import Connections, left_until, where_is
+from inventory.ssh_line import Line
 from inventory.target import Target
 from state.problem import Problem, Unreachable
 
@@ -23,7 +24,7 @@ class SshTransport:
     def __init__(self, connections: Connections, target: Target) -> None:
         self._connections, self._target = connections, target
         self._hop: Hop | None = None
-        self._transport: paramiko.Transport | None = None
+        self._transport: Line | None = None
         self._closed = False
 
     @property
@@ -61,7 +62,7 @@ class SshTransport:
         """Close the connection."""
         self._closed = True
         if self._transport is not None:
-            hang_up(self._transport)
+            self._transport.hang_up()
 
 
 class SshChannel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 import socket
@@ -14,6 +13,7 @@ import paramiko
 
 from inventory.ssh_config import Hop, SshSettings
 from inventory.ssh_keys import LoginKeys, check
+from inventory.ssh_line import Line
 from inventory.target import Target
 from state.problem import Problem, Unreachable
 
@@ -92,7 +92,7 @@ class Connections:
             found.proxy,
         )
 
-    def connect(self, hop: Hop, target: Target | None, deadline: float) -> paramiko.Transport:
+    def connect(self, hop: Hop, target: Target | None, deadline: float) -> Line:
         """An authenticated connection. A server that is too busy to greet is asked again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -105,7 +105,7 @@ class Connections:
                 time.sleep(pause)
         raise AssertionError
 
-    def _connect(self, hop: Hop, target: Target | None, deadline: float) -> paramiko.Transport:
+    def _connect(self, hop: Hop, target: Target | None, deadline: float) -> Line:
         if hop.jump is None:
             return self._log_in(hop, target, self._socket(hop, target, deadline), deadline)
         jump = self._jump(hop.jump)
@@ -135,9 +135,9 @@ class Connections:
         target: Target | None,
         plain: socket.socket | paramiko.ProxyCommand | paramiko.Channel,
         deadline: float,
-    ) -> paramiko.Transport:
+    ) -> Line:
         expected = self._expected(hop, target)
-        transport = paramiko.Transport(plain)
+        transport = Line(plain)
         try:
             _prepare(transport, expected, deadline)
             transport.start_client(timeout=left_until(deadline))
@@ -146,10 +146,10 @@ class Connections:
             self._authenticate(transport, hop)
             transport.set_keepalive(KEEPALIVE)
         except Unreachable:
-            transport.close()
+            transport.hang_up()
             raise
         except (paramiko.SSHException, OSError, EOFError) as error:
-            transport.close()
+            transport.hang_up()
             if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
                 raise TimeoutError from error
             if "banner" in str(error) or isinstance(error, (EOFError, ConnectionError)):
@@ -205,7 +205,7 @@ class _Jump:
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
         self._lock = threading.Lock()
-        self._transport: paramiko.Transport | None = None
+        self._transport: Line | None = None
         self.turn = threading.BoundedSemaphore(_AT_ONCE_PER_JUMP)
 
     def socket(self, all_of_them: Connections, hop: Hop, deadline: float) -> paramiko.Channel:
@@ -226,7 +226,7 @@ class _Jump:
     def close(self) -> None:
         """Close the connection."""
         if self._transport is not None:
-            hang_up(self._transport)
+            self._transport.hang_up()
 
 
 def _prepare(transport: paramiko.Transport, expected: Sequence[str], deadline: float) -> None:
@@ -252,13 +252,6 @@ def left_until(deadline: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
-
-
-def hang_up(transport: paramiko.Transport) -> None:
-    """Close a connection. paramiko's thread notices at once when its socket ends, otherwise only within 0.1 s."""
-    with contextlib.suppress(OSError, AttributeError):
-        transport.sock.shutdown(socket.SHUT_RDWR)
-    transport.close()
 
 
 def _unreachable(summary: str, hop: Hop, target: Target | None) -> Unreachable:
