@@ -22,6 +22,8 @@ from inventory.pruned import pyroute2
 from state.host.package import FEW, digest, first_stage, pack, place, whose
 
 _FORMAT = b"5"
+_KEPT = 4
+"""How many archives are kept: whoever works with two versions in turns need not make them anew each time."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,6 @@ def _keep(path: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as unfinished:
         unfinished.write(data + hashlib.sha256(data).digest())
     Path(unfinished.name).rename(path)
-    for old in path.parent.glob("agent-*"):
-        if old != path:
-            old.unlink(missing_ok=True)
+    by_age = sorted(path.parent.glob("agent-*"), key=lambda kept: kept.stat().st_mtime_ns, reverse=True)
+    for old in by_age[_KEPT:]:
+        old.unlink(missing_ok=True)
