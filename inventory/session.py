@@ -216,12 +216,16 @@ _STAGE_ZERO = """\
 import os, sys, marshal, _frozen_importlib_external as x
 b = bytes()
 while len(b) < {size}: b += os.read(0, {size} - len(b)) or os._exit(0)
+m = x.MAGIC_NUMBER.hex() == "{bytecode}"
 try:
  from _blake2 import blake2b
- f = os.open("{path}", os.O_NONBLOCK)
- c = os.pread(f, {length}, {offset})
+ s = os.stat("{folder}")
+ f = os.open("{path}" if m else "{path}-%s.few" % sys.implementation.cache_tag, os.O_NONBLOCK | os.O_NOFOLLOW)
+ c = os.pread(f, {length}, {offset}) if m else os.pread(f, 1 << 20, 32)
+ d = "{digest}" if m else os.pread(f, 32, 0).hex()
  os.close(f)
- c = (blake2b(c, digest_size=32).hexdigest(), x.MAGIC_NUMBER.hex()) == ("{digest}", "{bytecode}") and marshal.loads(c)
+ d = d == blake2b(c, digest_size=32).hexdigest() and s.st_uid == os.geteuid() and not s.st_mode & 63
+ c = d and marshal.loads(c)
 except (ImportError, OSError): c = 0
 few = c or {{}}
 exec(few.get("{boot}") or compile(b, "netctl", "exec"))
@@ -231,11 +235,13 @@ exec(few.get("{boot}") or compile(b, "netctl", "exec"))
 def _stage_zero(agent: Archive, folder: str) -> str:
     """The command line on the host: read the first stage, run it: from its bytecode, if the agent is there already.
 
-    Nothing in it means anything to any shell.
+    For another Python than the archive's it is what an agent left there for the next one (`state.host.boot`). Nothing
+    in it means anything to any shell.
     """
     offset, length, digest = agent.entry
     text = _STAGE_ZERO.format(
         size=len(agent.boot),
+        folder=folder,
         path=f"{folder}/agent-{agent.digest}",
         offset=offset,
         length=length,

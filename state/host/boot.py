@@ -12,6 +12,7 @@ own digest.
 import gc
 import os
 import sys
+from _blake2 import blake2b
 
 TYPE_CHECKING = False  # typing's own would cost more than all of this file
 if TYPE_CHECKING:  # it runs in front of this file, in the same names
@@ -115,16 +116,20 @@ def with_bytecode(here: "Archive", asked: "dict[str, str]") -> "Archive":
 
     if asked["bytecode"] == MAGIC_NUMBER.hex():
         return here
-    start = "agent-{}-{}-".format(asked["digest"], sys.implementation.cache_tag)
-    ready = cached(asked["folder"], start, "")
-    if ready is not None:
-        return ready
-    module = type(sys)("package")
-    exec(compile(here.get_data("state/host/package.py"), "state/host/package.py", "exec"), module.__dict__)
-    made = bytes(module.pack(module.unpack(here.data)))
-    digest = module.digest(made)
-    store(asked["folder"], start + digest, made, "agent-" + asked["digest"])
-    return Archive(made, digest)
+    start = "agent-{}-{}".format(asked["digest"], sys.implementation.cache_tag)
+    found = cached(asked["folder"], start + "-", "")
+    if found is None:
+        module = type(sys)("package")
+        exec(compile(here.get_data("state/host/package.py"), "state/host/package.py", "exec"), module.__dict__)
+        made = bytes(module.pack(module.unpack(here.data)))
+        found = Archive(made, module.digest(made))
+        offset, size = module.place(made, module.FEW)
+        few = made[offset : offset + size]
+        keep = "agent-" + asked["digest"]
+        store(asked["folder"], start + "-" + module.digest(made), made, keep)
+        store(asked["folder"], start + ".few", blake2b(few, digest_size=32).digest() + few, keep)
+    found.name = here.name
+    return found
 
 
 def begin_cheaply() -> None:

@@ -13,7 +13,7 @@ import pytest
 from inventory.archive import Archive
 from inventory.local import LocalTransport
 from inventory.session import Session
-from state.host.package import unpack
+from state.host.package import BOOT, unpack
 from state.problem import HostError
 
 SUPPORTED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
@@ -54,7 +54,33 @@ def test_the_agent_runs_and_leaves_bytecode_for_the_next_time(version: str, agen
     assert kept[0] == f"agent-{agent.digest}"
     script = "import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())"
     magic = subprocess.run([interpreter(version), "-c", script], capture_output=True, text=True, check=True).stdout
-    assert len(kept) == (1 if magic.strip() == importlib.util.MAGIC_NUMBER.hex() else 2)
+    assert len(kept) == (1 if magic.strip() == importlib.util.MAGIC_NUMBER.hex() else 3)
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_what_was_left_for_the_next_time_is_run_if_it_is_whole(version: str, agent: Archive, tmp_path: Path) -> None:
+    def call() -> object:
+        session = Session(LocalTransport("here"), interpreter(version), agent, str(tmp_path / "netctl"))
+        try:
+            return session.call("echo", {"a": 1})
+        finally:
+            session.close()
+
+    assert call() == {"said": {"a": 1}}
+    left = list((tmp_path / "netctl").glob("*.few"))
+    if not left:
+        return  # this Python runs the archive's own bytecode, whose digest the workstation knows
+    script = (
+        "import marshal, sys, _blake2; "
+        f"code = marshal.dumps({{{BOOT!r}: compile('raise SystemExit(\"it was run\")', '', 'exec')}}); "
+        "open(sys.argv[1], 'wb').write(_blake2.blake2b(code, digest_size=32).digest() + code)"
+    )
+    subprocess.run([interpreter(version), "-c", script, str(left[0])], check=True)
+    with pytest.raises(HostError) as raised:
+        call()
+    assert "it was run" in raised.value.problems[0].detail
+    left[0].write_bytes(left[0].read_bytes() + b"!")
+    assert call() == {"said": {"a": 1}}
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
