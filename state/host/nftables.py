@@ -29,10 +29,12 @@ class LinuxNft:
     def read(self) -> Optional[list[dict[str, object]]]:
         """The table's objects, or None where there is no such table or no nft."""
         state = ruleset.generation(self._home)
+        if not state:
+            return None  # a kernel without nftables has no table
         kept = self._answer.recall(state)
         if kept is None or "objects" not in kept:
             kept = {"objects": self._list()}
-            if state and plainly(ruleset.generation)(self._home) == state:
+            if plainly(ruleset.generation)(self._home) == state:
                 self._answer.keep(state, kept)
             else:
                 spoil()
@@ -44,7 +46,7 @@ class LinuxNft:
         if code == 0:
             objects: list[dict[str, object]] = json.loads(output)["nftables"]
             return objects
-        if code == _NO_COMMAND or "No such file or directory" in errors or not ruleset.generation(self._home):
+        if code == _NO_COMMAND or "No such file or directory" in errors:
             return None
         raise HostError.of(f"nft cannot list the table inet {TABLE}: {errors.strip()}", "", f"masquerade {TABLE}")
 

@@ -15,7 +15,7 @@ from state.host.nftables import LinuxNft
 from state.host.questions import Notes, same, taking_notes
 from tests.kinds.towns import apply, observed
 from tests.memory import remembered
-from tests.netns.conftest import Town
+from tests.netns.conftest import Town, needs_nftables
 from tests.netns.test_kinds import two_endpoints
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,9 +93,14 @@ def test_what_answers_by_memory_carries_all_that_is_asked(town: Town) -> None:
     assert modules <= set(package.BY_MEMORY)
 
 
+SEND = (
+    "import socket, sys; way = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+    '[way.sendto(b"x", (sys.argv[1], 9)) for _ in range(9)]'
+)
 IDLE = {
-    "traffic": "ping -q -c 3 -i 0.01 203.0.113.12 || true",
-    "a neighbour that was looked for": "ping -q -c 1 -W 1 203.0.113.77 || true",
+    "traffic to nobody": f"{sys.executable} -c '{SEND}' 203.0.113.77",
+    "traffic to a neighbour": f"ip neigh replace 203.0.113.76 lladdr 02:00:00:00:00:76 dev eth0 nud reachable; "
+    f"{sys.executable} -c '{SEND}' 203.0.113.76",
     "one that was found": "ip neigh replace 203.0.113.78 lladdr 02:00:00:00:00:78 dev eth0 nud reachable",
 }
 
@@ -123,6 +128,8 @@ CHANGES = {
 
 @pytest.mark.parametrize("command", CHANGES.values(), ids=CHANGES.keys())
 def test_what_others_do_is_another_answer(town: Town, command: str) -> None:
+    if command.startswith("nft"):
+        needs_nftables()
     wanted = two_endpoints(town)
     apply(town.kernel, wanted)
     memory = remembered(lambda: observed(town.kernel, wanted))
