@@ -13,7 +13,8 @@ from typing import Optional, Union
 from state.cluster import Cluster, Endpoint
 from state.policy import parties
 from state.policy.documents import rules_of
-from state.policy.labels import CLUSTER, HOST, REMOTE_NODE, RESERVED, WORLD_IPV4, WORLD_IPV6, Labels
+from state.policy.labels import HOST, REMOTE_NODE, WORLD_IPV4, WORLD_IPV6, Selector
+from state.policy.meaning import Meaning
 from state.policy.parties import IpAddress, Party
 from state.policy.remember import OncePerCluster
 from state.policy.rules import Cidr, Peers, Ports, Rule, Section
@@ -55,35 +56,58 @@ class Verdict:
         return tuple(dict.fromkeys(source for side in sides for source in side.rules))
 
 
+NamedPorts = Mapping[str, frozenset[tuple[str, int]]]
+"""What a destination calls its ports: protocol and number by name."""
+
+
+@dataclass(frozen=True)
+class Far:
+    """The other end of a flow as the subject's policy sees it: its identity, its address if known, and what it is."""
+
+    identity: int
+    address: Optional[IpAddress]
+    endpoint: bool
+    world: bool
+
+
 @dataclass(frozen=True)
 class Flow:
-    """A flow as a policy sees it: `port` is the ICMP type for ICMP and ICMPV6. `peer_*` is the other end."""
+    """A flow as the subject's policy sees it. `port` is the type for ICMP and ICMPV6; `named` are the destination's."""
 
+    far: Far
     protocol: str
     port: int
-    named: Mapping[str, frozenset[tuple[str, int]]]
-    peer: Labels
-    peer_address: Optional[IpAddress]
-    peer_is_endpoint: bool
-    peer_is_world: bool
+    named: NamedPorts
 
 
 class Engine:
-    """The documents of one cluster, ready to judge flows. What selects a subject is found once per identity."""
+    """The documents of one cluster, ready to judge flows. Who is selected is found once per selector and identity."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.rules = rules_of(cluster.documents)
-        self._labels = {number: Labels(labels) for number, labels in (*cluster.identities.items(), *RESERVED.items())}
-        self._subjects = {section.subject for section in self.rules.sections}
+        self.meaning = Meaning(cluster)
+        self._about = self._by_identity()
         self._selected: dict[tuple[int, str], tuple[list[Section], list[Rule]]] = {}
+        self._between: dict[tuple[int, str, int], list[tuple[Rule, bool]]] = {}
         self._named: dict[int, dict[str, frozenset[tuple[str, int]]]] = {}
         for endpoint in cluster.endpoints.values():
-            self._labels.setdefault(endpoint.identity, Labels(endpoint.identity_labels))
             ports = self._named.setdefault(endpoint.identity, {})
             for name, port in endpoint.ports.items():
                 key = name.lower()
                 ports[key] = ports.get(key, frozenset()) | {(port.protocol, port.number)}
+
+    def _by_identity(self) -> Mapping[int, frozenset[Selector]]:
+        """The subjects of documents that each identity is among."""
+        found: dict[int, set[Selector]] = {}
+        for subject in {section.subject for section in self.rules.sections}:
+            for number in self.meaning.selected(subject):
+                found.setdefault(number, set()).add(subject)
+        return {number: frozenset(subjects) for number, subjects in found.items()}
+
+    def named(self, identity: int) -> NamedPorts:
+        """What endpoints of this identity call their ports, in lower case; replicas that disagree have all of them."""
+        return self._named.get(identity, {})
 
     def decide(self, source: Party, destination: Party, protocol: str, port: Optional[int]) -> Verdict:
         """The verdict about a new flow. For ICMP, `port` is the type; None is an echo request."""
@@ -111,16 +135,16 @@ class Engine:
         protocol: str,
         port: int,
     ) -> Verdict:
-        named = {} if destination.endpoint is None else self._named[destination.endpoint.identity]
+        named = {} if destination.endpoint is None else self.named(destination.endpoint.identity)
         egress = ingress = None
         if source.endpoint is not None:
-            flow = self._flow(source.endpoint, destination, pair[1], protocol, port, named)
-            egress = self._side("egress", source.endpoint, flow)
+            far = seen_by(source.endpoint, destination, pair[1])
+            egress = self._side("egress", source.endpoint, Flow(far, protocol, port, named))
         if destination.endpoint is not None:
             if source.host is not None and source.host.name == destination.endpoint.host:
                 return Verdict(True, "a host always reaches its own endpoints")
-            flow = self._flow(destination.endpoint, source, pair[0], protocol, port, named)
-            ingress = self._side("ingress", destination.endpoint, flow)
+            far = seen_by(destination.endpoint, source, pair[0])
+            ingress = self._side("ingress", destination.endpoint, Flow(far, protocol, port, named))
         sides = [side for side in (egress, ingress) if side is not None]
         denying = [side for side in sides if not side.allowed]
         reason = "; ".join(dict.fromkeys(side.reason for side in sides))
@@ -129,27 +153,13 @@ class Engine:
             reason = denying[0].reason + also
         return Verdict(not denying, reason, egress, ingress)
 
-    def _flow(
-        self,
-        subject: Endpoint,
-        peer: Party,
-        address: Optional[IpAddress],
-        protocol: str,
-        port: int,
-        named: Mapping[str, frozenset[tuple[str, int]]],
-    ) -> Flow:
-        """The flow as the subject's policy sees it: its own host is `host`, another one `remote-node`."""
-        if peer.endpoint is not None:
-            number = peer.endpoint.identity
-        elif peer.host is not None:
-            number = HOST if peer.host.name == subject.host else REMOTE_NODE
-        else:
-            number = WORLD_IPV6 if address is not None and address.version == 6 else WORLD_IPV4
-        return Flow(protocol, port, named, self._labels[number], address, peer.endpoint is not None, peer.world)
-
     def _side(self, direction: str, subject: Endpoint, flow: Flow) -> Side:
-        sections, rules = self.selecting(subject.identity, direction)
-        matching = [rule for rule in rules if self._matches(rule, flow)]
+        sections, _ = self.selecting(subject.identity, direction)
+        matching = [
+            rule
+            for rule in self.meaning_far(subject.identity, direction, flow.far)
+            if rule.ports is None or any(_port(port, flow) for port in rule.ports)
+        ]
         for outcome, word in ((Outcome.DENY, "denied"), (Outcome.ALLOW, "allowed")):
             found = tuple(dict.fromkeys(rule.source for rule in matching if rule.outcome is outcome))
             if found:
@@ -164,35 +174,36 @@ class Engine:
         """The sections and rules about endpoints of this identity in this direction."""
         key = (identity, direction)
         if key not in self._selected:
-            labels = self._labels[identity]
-            chosen = {selector for selector in self._subjects if selector.matches(labels)}
+            chosen = self._about.get(identity, frozenset())
             self._selected[key] = (
                 [item for item in self.rules.sections if item.direction == direction and item.subject in chosen],
                 [item for item in self.rules.rules if item.direction == direction and item.subject in chosen],
             )
         return self._selected[key]
 
-    def _matches(self, rule: Rule, flow: Flow) -> bool:
-        return (rule.ports is None or any(_port(port, flow) for port in rule.ports)) and self._means(rule.peers, flow)
+    def meaning_far(self, identity: int, direction: str, far: Far) -> list[Rule]:
+        """The rules about endpoints of this identity whose peers mean the other end, whatever the ports."""
+        key = (identity, direction, far.identity)
+        if key not in self._between:
+            known = [(rule, self.means_identity(rule.peers, far.identity)) for rule in self.selecting(*key[:2])[1]]
+            self._between[key] = [(rule, sure) for rule, sure in known if sure or _by_block(rule.peers, far)]
+        return [
+            rule
+            for rule, sure in self._between[key]
+            if sure or any(contains(block, far) for block in rule.peers.blocks)
+        ]
 
-    def _means(self, peers: Peers, flow: Flow) -> bool:
+    def means_identity(self, peers: Peers, identity: int) -> bool:
+        """Whether peers mean an identity, whatever address it has."""
         return (
             peers.everyone
-            or any(selector.matches(flow.peer) for selector in peers.selectors)
-            or any(self._is_entity(entity, flow.peer) for entity in peers.entities)
-            or any(_contains(block, flow) for block in peers.blocks)
+            or any(identity in self.meaning.selected(selector) for selector in peers.selectors)
+            or any(identity in self.meaning.entity(entity) for entity in peers.entities)
         )
 
-    def _is_entity(self, entity: str, labels: Labels) -> bool:
-        if entity != "cluster":
-            return bool(labels.values("reserved", entity))
-        inside = any(labels.values("reserved", name) for name in CLUSTER_ENTITIES)
-        return inside or self.cluster.name in labels.values("k8s", CLUSTER)
 
-
-CLUSTER_ENTITIES = ("host", "remote-node", "init", "ingress", "health", "unmanaged")
-
-_engine = OncePerCluster(Engine)
+engine_of = OncePerCluster(Engine)
+"""The engine of a cluster: of the same cluster the same."""
 
 
 def decide(
@@ -207,7 +218,7 @@ def decide(
     Where both have addresses of two families, the first counts; `decide_each` judges every one.
     """
     ends = [end if isinstance(end, Party) else parties.find(cluster, end) for end in (source, destination)]
-    return _engine(cluster).decide(ends[0], ends[1], protocol, port)
+    return engine_of(cluster).decide(ends[0], ends[1], protocol, port)
 
 
 def decide_each(
@@ -218,7 +229,7 @@ def decide_each(
     Policies may treat the families of one pair differently: blocks of addresses do, and `icmps`.
     """
     ends = parties.find(cluster, source), parties.find(cluster, destination)
-    engine = _engine(cluster)
+    engine = engine_of(cluster)
     found = {
         version: engine.decide(ends[0].by(version), ends[1].by(version), protocol, port)
         for version in parties.families(*ends)
@@ -237,6 +248,17 @@ def _addresses(source: Party, destination: Party) -> Optional[tuple[Optional[IpA
     return None
 
 
+def seen_by(subject: Endpoint, other: Party, address: Optional[IpAddress]) -> Far:
+    """The other end as the subject's policy sees it: its own host is `host`, another one `remote-node`."""
+    if other.endpoint is not None:
+        number = other.endpoint.identity
+    elif other.host is not None:
+        number = HOST if other.host.name == subject.host else REMOTE_NODE
+    else:
+        number = WORLD_IPV6 if address is not None and address.version == 6 else WORLD_IPV4
+    return Far(number, address, other.endpoint is not None, other.world)
+
+
 def _port(port: Ports, flow: Flow) -> bool:
     if port.protocol != flow.protocol:
         return False
@@ -245,11 +267,16 @@ def _port(port: Ports, flow: Flow) -> bool:
     return port.first <= flow.port <= port.last
 
 
-def _contains(block: Cidr, flow: Flow) -> bool:
-    address = flow.peer_address
-    if address is None or not (flow.peer_is_world or (flow.peer_is_endpoint and block.endpoints)):
+def _by_block(peers: Peers, far: Far) -> bool:
+    """Whether it takes the other end's address to know if the peers mean it."""
+    return any(far.world or (far.endpoint and block.endpoints) for block in peers.blocks)
+
+
+def contains(block: Cidr, far: Far) -> bool:
+    """Whether a block means the other end: of a Cilium document the world alone, of a Kubernetes one endpoints too."""
+    if far.address is None or not (far.world or (far.endpoint and block.endpoints)):
         return False
-    return address in block.network and not any(address in part for part in block.excepts)
+    return far.address in block.network and not any(far.address in part for part in block.excepts)
 
 
 def _places(sources: tuple[Source, ...]) -> str:

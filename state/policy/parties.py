@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Optional, Union
 
 from state.cluster import Cluster, Endpoint, Host
+from state.policy.remember import OncePerCluster
 
 IpAddress = Union[IPv4Address, IPv6Address]
 
@@ -69,15 +71,29 @@ def at(cluster: Cluster, address: IpAddress) -> Party:
     """Whoever has the address: an endpoint, a host, nobody (inside the endpoint ranges), or the world."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     address = mapped or address
-    for endpoint in cluster.endpoints.values():
-        if address in (endpoint.ipv4, endpoint.ipv6):
-            return Party(endpoint.key, (address,), endpoint)
-    for host in cluster.hosts.values():
-        if address in _addresses(host):
-            return Party(host.name, (address,), host=host)
+    owner = _owners(cluster).get(address)
+    if isinstance(owner, Endpoint):
+        return Party(owner.key, (address,), owner)
+    if owner is not None:
+        return Party(owner.name, (address,), host=owner)
     ranges = (cluster.ranges.ipv4, cluster.ranges.ipv6)
     inside = any(found is not None and found.version == address.version and address in found for found in ranges)
     return Party(str(address), (address,), nobody=inside)
+
+
+def _by_address(cluster: Cluster) -> Mapping[IpAddress, Union[Endpoint, Host]]:
+    found: dict[IpAddress, Union[Endpoint, Host]] = {}
+    for endpoint in cluster.endpoints.values():
+        for address in (endpoint.ipv4, endpoint.ipv6):
+            if address is not None:
+                found.setdefault(address, endpoint)
+    for host in cluster.hosts.values():
+        for address in _addresses(host):
+            found.setdefault(address, host)
+    return found
+
+
+_owners = OncePerCluster(_by_address)
 
 
 def _addresses(host: Host) -> list[IpAddress]:
