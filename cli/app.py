@@ -28,15 +28,16 @@ COMMANDS = {
     "status": "Show each host: in sync or drifted, agent, kernel, programs, maps.",
     "destroy": "Remove everything netctl put on the hosts, after asking.",
     "test": "Check the manifest's assertions: by the policy engine, or with real packets.",
+    "policy": "Ask the policy engine: one flow, who reaches whom, or what holds for an endpoint.",
     "monitor": "Watch drops and verdicts of all hosts, with names and manifest lines.",
     "lab": "Run the manifest's hosts as network namespaces on this machine.",
     "schema": "Print the JSON Schema of the manifest, for editors.",
 }
 
 EPILOG = (
-    "Exit codes: 0 fine, 1 error, 2 changes (--detailed-exitcode), 3 hosts failed, 4 unreachable, 6 stale plan, "
-    "7 locked, 64 usage, 65 invalid manifest or saved plan, 130 interrupted. Of several hosts the worst decides: "
-    "1, 3, 6, 7, 4, 2, 0."
+    "Exit codes: 0 fine, 1 error, 2 changes (--detailed-exitcode), 3 hosts failed, 4 unreachable, 5 denied (policy "
+    "verdict), 6 stale plan, 7 locked, 64 usage, 65 invalid manifest or saved plan, 130 interrupted. Of several hosts "
+    "the worst decides: 1, 3, 6, 7, 4, 2, 0."
 )
 
 

@@ -5,12 +5,16 @@
     2    changes are present (only with --detailed-exitcode)
     3    some hosts failed; the others did their part
     4    hosts could not be reached
+    5    the answer is no: `policy verdict` finds the flow denied
     6    the plan is stale: a host has moved since it was made
     7    somebody else holds the lock of a host
     64   the command line is wrong
     65   the manifest, its lock file or a saved plan is wrong
     130  interrupted
     141  whoever read our output went away
+
+A denied flow is an answer, not a failure, and a script must be able to tell it from one; an assertion of `netctl test`
+that does not hold is a failure, and ends with 1.
 
 Of several hosts the worst decides, in the order of `WORST_FIRST`: a host that was reached and failed may be half done,
 so it comes before one that was refused untouched, and that before one that could not be reached.
@@ -27,6 +31,7 @@ ERROR = 1
 CHANGES = 2
 HOSTS_FAILED = 3
 UNREACHABLE = 4
+DENIED = 5
 STALE = 6
 LOCKED = 7
 USAGE = 64

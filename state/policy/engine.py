@@ -13,23 +13,27 @@ from typing import Optional, Union
 from state.cluster import Cluster, Endpoint
 from state.policy import parties
 from state.policy.documents import rules_of
-from state.policy.labels import HOST, REMOTE_NODE, WORLD_IPV4, WORLD_IPV6, Selector
+from state.policy.flow import ECHO, NO_NAMES, Far, Flow, NamedPorts, by_block, contains, port_matches, seen_by
+from state.policy.labels import Selector
 from state.policy.meaning import Meaning
 from state.policy.parties import IpAddress, Party
 from state.policy.remember import OncePerCluster
-from state.policy.rules import Cidr, Peers, Ports, Rule, Section
+from state.policy.rules import Peers, Rule, Section
 from state.policy.verdicts import Outcome
 from state.problem import Source
-
-ECHO = {4: 8, 6: 128}  # the ICMP types of an echo request
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one end says. `rules` are the places that decided: what allows, denies, or isolates the subject."""
+    """What one end says. `rules` are the places that decided: what allows, denies, or isolates the subject.
+
+    `peer` is the name of the other end, `flow` what was judged.
+    """
 
     direction: str
     subject: str
+    peer: str
+    flow: Flow
     allowed: bool
     reason: str
     rules: tuple[Source, ...] = ()
@@ -54,30 +58,6 @@ class Verdict:
         """The places that decided, of the ends that matter: all for an allow, the denying ends' for a deny."""
         sides = [side for side in (self.egress, self.ingress) if side is not None and side.allowed == self.allowed]
         return tuple(dict.fromkeys(source for side in sides for source in side.rules))
-
-
-NamedPorts = Mapping[str, frozenset[tuple[str, int]]]
-"""What a destination calls its ports: protocol and number by name."""
-
-
-@dataclass(frozen=True)
-class Far:
-    """The other end of a flow as the subject's policy sees it: its identity, its address if known, and what it is."""
-
-    identity: int
-    address: Optional[IpAddress]
-    endpoint: bool
-    world: bool
-
-
-@dataclass(frozen=True)
-class Flow:
-    """A flow as the subject's policy sees it. `port` is the type for ICMP and ICMPV6; `named` are the destination's."""
-
-    far: Far
-    protocol: str
-    port: int
-    named: NamedPorts
 
 
 class Engine:
@@ -107,7 +87,7 @@ class Engine:
 
     def named(self, identity: int) -> NamedPorts:
         """What endpoints of this identity call their ports, in lower case; replicas that disagree have all of them."""
-        return self._named.get(identity, {})
+        return self._named.get(identity, NO_NAMES)
 
     def decide(self, source: Party, destination: Party, protocol: str, port: Optional[int]) -> Verdict:
         """The verdict about a new flow. For ICMP, `port` is the type; None is an echo request."""
@@ -135,16 +115,16 @@ class Engine:
         protocol: str,
         port: int,
     ) -> Verdict:
-        named = {} if destination.endpoint is None else self.named(destination.endpoint.identity)
+        named = NO_NAMES if destination.endpoint is None else self.named(destination.endpoint.identity)
         egress = ingress = None
         if source.endpoint is not None:
             far = seen_by(source.endpoint, destination, pair[1])
-            egress = self._side("egress", source.endpoint, Flow(far, protocol, port, named))
+            egress = self._side("egress", source.endpoint, destination, Flow(far, protocol, port, named))
         if destination.endpoint is not None:
             if source.host is not None and source.host.name == destination.endpoint.host:
                 return Verdict(True, "a host always reaches its own endpoints")
             far = seen_by(destination.endpoint, source, pair[0])
-            ingress = self._side("ingress", destination.endpoint, Flow(far, protocol, port, named))
+            ingress = self._side("ingress", destination.endpoint, source, Flow(far, protocol, port, named))
         sides = [side for side in (egress, ingress) if side is not None]
         denying = [side for side in sides if not side.allowed]
         reason = "; ".join(dict.fromkeys(side.reason for side in sides))
@@ -153,22 +133,33 @@ class Engine:
             reason = denying[0].reason + also
         return Verdict(not denying, reason, egress, ingress)
 
-    def _side(self, direction: str, subject: Endpoint, flow: Flow) -> Side:
-        sections, _ = self.selecting(subject.identity, direction)
-        matching = [
-            rule
-            for rule in self.meaning_far(subject.identity, direction, flow.far)
-            if rule.ports is None or any(_port(port, flow) for port in rule.ports)
-        ]
+    def _side(self, direction: str, subject: Endpoint, peer: Party, flow: Flow) -> Side:
+        def side(allowed: bool, reason: str, rules: tuple[Source, ...] = ()) -> Side:
+            return Side(direction, subject.key, peer.name, flow, allowed, reason, rules)
+
+        matching = self.matching(subject.identity, direction, flow)
         for outcome, word in ((Outcome.DENY, "denied"), (Outcome.ALLOW, "allowed")):
             found = tuple(dict.fromkeys(rule.source for rule in matching if rule.outcome is outcome))
             if found:
-                return Side(direction, subject.key, word == "allowed", f"{word} by {_places(found)}", found)
-        isolating = tuple(dict.fromkeys(section.source for section in sections if section.isolates))
+                return side(word == "allowed", f"{word} by {_places(found)}", found)
+        isolating = self.isolating(subject.identity, direction)
         if isolating:
             reason = f"no rule matched; {subject.key} is isolated for {direction} by {_places(isolating)}"
-            return Side(direction, subject.key, False, reason, isolating)
-        return Side(direction, subject.key, True, f"no policy isolates {subject.key} for {direction}")
+            return side(False, reason, isolating)
+        return side(True, f"no policy isolates {subject.key} for {direction}")
+
+    def matching(self, identity: int, direction: str, flow: Flow) -> list[Rule]:
+        """The rules about endpoints of this identity that match a flow, whatever they say of it."""
+        return [
+            rule
+            for rule in self.meaning_far(identity, direction, flow.far)
+            if rule.ports is None or any(port_matches(port, flow) for port in rule.ports)
+        ]
+
+    def isolating(self, identity: int, direction: str) -> tuple[Source, ...]:
+        """Where it is said that endpoints of this identity are isolated in this direction."""
+        sections, _ = self.selecting(identity, direction)
+        return tuple(dict.fromkeys(section.source for section in sections if section.isolates))
 
     def selecting(self, identity: int, direction: str) -> tuple[list[Section], list[Rule]]:
         """The sections and rules about endpoints of this identity in this direction."""
@@ -186,7 +177,7 @@ class Engine:
         key = (identity, direction, far.identity)
         if key not in self._between:
             known = [(rule, self.means_identity(rule.peers, far.identity)) for rule in self.selecting(*key[:2])[1]]
-            self._between[key] = [(rule, sure) for rule, sure in known if sure or _by_block(rule.peers, far)]
+            self._between[key] = [(rule, sure) for rule, sure in known if sure or by_block(rule.peers, far)]
         return [
             rule
             for rule, sure in self._between[key]
@@ -217,24 +208,32 @@ def decide(
 
     Where both have addresses of two families, the first counts; `decide_each` judges every one.
     """
-    ends = [end if isinstance(end, Party) else parties.find(cluster, end) for end in (source, destination)]
-    return engine_of(cluster).decide(ends[0], ends[1], protocol, port)
+    ends = _party(cluster, source), _party(cluster, destination)
+    return engine_of(cluster).decide(*ends, protocol, port)
 
 
 def decide_each(
-    cluster: Cluster, source: str, destination: str, protocol: str, port: Optional[int] = None
+    cluster: Cluster,
+    source: Union[str, Party],
+    destination: Union[str, Party],
+    protocol: str,
+    port: Optional[int] = None,
 ) -> Mapping[int, Verdict]:
     """The verdict in each family that both ends have, by IP version; of those without one the only verdict, at 0.
 
     Policies may treat the families of one pair differently: blocks of addresses do, and `icmps`.
     """
-    ends = parties.find(cluster, source), parties.find(cluster, destination)
+    ends = _party(cluster, source), _party(cluster, destination)
     engine = engine_of(cluster)
     found = {
         version: engine.decide(ends[0].by(version), ends[1].by(version), protocol, port)
         for version in parties.families(*ends)
     }
     return found or {0: engine.decide(*ends, protocol, port)}
+
+
+def _party(cluster: Cluster, end: Union[str, Party]) -> Party:
+    return end if isinstance(end, Party) else parties.find(cluster, end)
 
 
 def _addresses(source: Party, destination: Party) -> Optional[tuple[Optional[IpAddress], Optional[IpAddress]]]:
@@ -246,37 +245,6 @@ def _addresses(source: Party, destination: Party) -> Optional[tuple[Optional[IpA
     if source.host is not None or destination.host is not None:
         return next(iter(source.addresses), None), next(iter(destination.addresses), None)
     return None
-
-
-def seen_by(subject: Endpoint, other: Party, address: Optional[IpAddress]) -> Far:
-    """The other end as the subject's policy sees it: its own host is `host`, another one `remote-node`."""
-    if other.endpoint is not None:
-        number = other.endpoint.identity
-    elif other.host is not None:
-        number = HOST if other.host.name == subject.host else REMOTE_NODE
-    else:
-        number = WORLD_IPV6 if address is not None and address.version == 6 else WORLD_IPV4
-    return Far(number, address, other.endpoint is not None, other.world)
-
-
-def _port(port: Ports, flow: Flow) -> bool:
-    if port.protocol != flow.protocol:
-        return False
-    if port.name:
-        return (flow.protocol, flow.port) in flow.named.get(port.name, frozenset())
-    return port.first <= flow.port <= port.last
-
-
-def _by_block(peers: Peers, far: Far) -> bool:
-    """Whether it takes the other end's address to know if the peers mean it."""
-    return any(far.world or (far.endpoint and block.endpoints) for block in peers.blocks)
-
-
-def contains(block: Cidr, far: Far) -> bool:
-    """Whether a block means the other end: of a Cilium document the world alone, of a Kubernetes one endpoints too."""
-    if far.address is None or not (far.world or (far.endpoint and block.endpoints)):
-        return False
-    return far.address in block.network and not any(far.address in part for part in block.excepts)
 
 
 def _places(sources: tuple[Source, ...]) -> str:

@@ -84,7 +84,7 @@ def _cluster(subject: Callable[[int], dict[str, str]]) -> Cluster:
         "cluster": {"name": "bench", "id": 1},
         "ranges": {"endpoints": {"ipv4": "10.42.0.0/16"}},
         "hosts": hosts,
-        "namespaces": {f"ns{number}": {} for number in range(NAMESPACES)},
+        "namespaces": {f"ns{number}": {"labels": {"team": f"t{number % 4}"}} for number in range(NAMESPACES)},
         "endpoints": endpoints,
     }
     with tempfile.TemporaryDirectory(prefix="netctl-bench-") as name:

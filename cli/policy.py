@@ -1,0 +1,59 @@
+"""WORKSTATION: `netctl policy`: the policy engine asked from the command line. Needs no network and touches nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from cli import ends, exits
+from cli.options import Folder, Format
+
+if TYPE_CHECKING:
+    from state.cluster import Cluster
+
+app = typer.Typer(
+    help="Ask the policy engine about the manifest's policies. Needs no network and touches nothing.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+FROM_TO = "An endpoint (NAMESPACE/NAME, or a name that only one has), a host, or any address."
+From = Annotated[str, typer.Option("--from", help=f"Who begins. {FROM_TO}", metavar="END")]
+To = Annotated[str, typer.Option("--to", help=f"Who is called. {FROM_TO}", metavar="END")]
+Port = Annotated[str, typer.Option("--port", help="The port that is called, with its protocol.", metavar="PORT/PROTO")]
+Protocol = Annotated[str, typer.Option("--protocol", help="ICMP, in place of a port.", metavar="ICMP")]
+Kind = Annotated[Optional[int], typer.Option("--type", help="The ICMP type; without it an echo request.", metavar="N")]
+
+
+@app.command()
+def verdict(
+    origin: From,
+    target: To,
+    folder: Folder = Path(),
+    port: Port = "",
+    protocol: Protocol = "",
+    kind: Kind = None,
+    output: Format = "text",
+) -> int:
+    """Say whether a flow may begin, by which rules on which side, and what a denied one lacks.
+
+    Exits with 0 where it is allowed in every address family that both ends have, and with 5 where it is denied.
+    """
+    from cli.render import verdict as render
+    from state.policy.answers import ask
+
+    cluster = _cluster(folder)
+    source, destination = ends.party(cluster, "--from", origin), ends.party(cluster, "--to", target)
+    question = render.Question(source.name, destination.name, *ends.port(port, protocol, kind))
+    answers = ask(cluster, source, destination, question.protocol, question.port)
+    render.show(question, answers, output)
+    return exits.FINE if all(answer.verdict.allowed for answer in answers) else exits.DENIED
+
+
+def _cluster(folder: Path) -> Cluster:
+    """The manifest with its numbers. No host is asked, so none needs a key."""
+    from schemas import load_cluster
+
+    return load_cluster(folder, require_host_keys=False)[0]
