@@ -1,8 +1,8 @@
 """WORKSTATION: assertions tried with real packets. The verdict is read from the programs' own events, at both ends.
 
-Each assertion gets a number of its own (the probe's source port or ICMP identifier). First every source sends and every
-source's host is asked what became of it; what was not dropped there is then asked for where it must arrive. So an
-expected denial is proven by the program that denied, not by silence; silence is no verdict.
+Each flow that an assertion is about gets a number of its own (the probe's source port or ICMP identifier). First every
+source sends and every source's host is asked what became of it; what was not dropped there is then asked for where it
+must arrive. So an expected denial is proven by the program that denied, not by silence; silence is no verdict.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from state import wire
 from state.cluster import Cluster
 from state.host.packets import Probe
 from state.kernel_bpf import Event
-from state.manifest import Assertion
 from state.policy import parties
+from state.policy.assertions import Combination
 from state.policy.parties import Party
 from state.problem import NetctlError, Source
 
@@ -30,7 +30,7 @@ WITHIN = 2.0
 DEADLINE = 30.0
 
 Index = tuple[int, int]
-"""An assertion's place in the manifest, and the IP version in which it is tried."""
+"""A flow's place among those to be tried, and the IP version in which it is."""
 
 World = Callable[[Probe], str]
 """Sends from the outside; the answer is empty, or why it could not be sent."""
@@ -38,7 +38,7 @@ World = Callable[[Probe], str]
 
 @dataclass(frozen=True)
 class Tried:
-    """What packets say of an assertion: `got` is `allow`, `deny`, or empty where there was no verdict."""
+    """What packets say of a flow: `got` is `allow`, `deny`, or empty where there was no verdict."""
 
     got: str
     reason: str
@@ -47,9 +47,9 @@ class Tried:
 
 @dataclass(frozen=True)
 class Trial:
-    """One assertion under way in one family. `origin` and `target` are the hosts whose datapath decides, if any.
+    """One flow under way in one family. `origin` and `target` are the hosts whose datapath decides, if any.
 
-    `index` is the assertion's place and the IP version; `ends` are the endpoints, by host and network namespace.
+    `index` is the flow's place and the IP version; `ends` are the endpoints, by host and network namespace.
     """
 
     index: Index
@@ -70,7 +70,7 @@ class Trial:
 
 
 class Trials:
-    """All assertions that packets can decide."""
+    """All flows that packets can decide."""
 
     def __init__(self, cluster: Cluster, fleet: Fleet, world: World | None) -> None:
         self._cluster = cluster
@@ -83,12 +83,12 @@ class Trials:
         self._passed: dict[Index, dict[Why, None]] = {}
         self.results: dict[Index, Tried] = {}
 
-    def run(self, assertions: Sequence[Assertion]) -> Mapping[Index, Tried]:
-        """What packets say, by the assertion's place and family; those that packets cannot decide here are left out.
+    def run(self, flows: Sequence[Combination]) -> Mapping[Index, Tried]:
+        """What packets say, by the flow's place and family; those that packets cannot decide here are left out.
 
-        An assertion about a host that fails has no verdict. Raises the errors where every host fails.
+        A flow to or from a host that fails has no verdict. Raises the errors where every host fails.
         """
-        waiting = [trial for place, item in enumerate(assertions) for trial in self.trials(place, item)]
+        waiting = [trial for place, item in enumerate(flows) for trial in self.trials(place, item)]
         there = self._ask({host: {} for trial in waiting for host in trial.hosts}, waiting)
         waiting = [trial for trial in waiting if not _pending(trial, there)]
         for _ in range(ROUNDS):
@@ -100,31 +100,31 @@ class Trials:
             self.results.setdefault(trial.index, Tried("", f"no event about the probe in {ROUNDS} tries"))
         return self.results
 
-    def trials(self, place: int, assertion: Assertion) -> Iterator[Trial]:
-        """How packets decide an assertion, in each family both ends have.
+    def trials(self, place: int, flow: Combination) -> Iterator[Trial]:
+        """How packets decide a flow, in each family both ends have.
 
         None where they cannot: no datapath on the way, or no world to send from. Endpoints that turn out to be pending
         are left to the engine, too.
         """
-        source, target = (parties.find(self._cluster, name) for name in (assertion.origin, assertion.target))
+        source, target = (parties.find(self._cluster, name) for name in (flow.origin, flow.target))
         if (source.world and self._world is None) or source.nobody or target.nobody:
             return
         if source.endpoint == target.endpoint:  # the same one, whose packets never leave it; or none
             return
         for version in parties.families(source, target):
-            trial = self._trial((place, version), assertion, source.by(version), target.by(version))
+            trial = self._trial((place, version), flow, source.by(version), target.by(version))
             if trial.hosts <= self._hosts:
                 yield trial
 
     @staticmethod
-    def _trial(index: Index, assertion: Assertion, source: Party, target: Party) -> Trial:
+    def _trial(index: Index, flow: Combination, source: Party, target: Party) -> Trial:
         origin = source.endpoint.host if source.endpoint else ""
         probe = Probe(
             netns=source.endpoint.netns if source.endpoint else "",
             source=str(source.addresses[0]) if source.host is None else "",
             destination=str(target.addresses[0]),
-            protocol=assertion.protocol,
-            port=assertion.port or 0,
+            protocol=flow.protocol,
+            port=flow.port or 0,
             nonce=0,
         )
         sender = source.host.name if source.host else origin

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.options import Folder, Format, Hosts, Lab, Labels
+from cli.options import Folder, Hosts, Lab, Labels
 from state.problem import UsageError
 
 if TYPE_CHECKING:
+    from cli.judged import Families, Judged
     from cli.live import World
-    from cli.render.page import Line
     from state.cluster import Cluster
-    from state.manifest import Assertion
-    from state.problem import Source
+    from state.policy.assertions import Combination
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What is true of an assertion. `got` is `allow` or `deny`; `method` says who found out: `engine` or `packets`."""
-
-    got: str
-    method: str
-    reason: str
-    rules: tuple[Source, ...]
-
-
-Families = Mapping[int, Answer]
-"""The answer in each family that both ends have, by IP version."""
+    Tried = Mapping[Combination, Sequence[Families]]
+    """What packets say of each flow that stands for a combination."""
 
 Live = Annotated[bool, typer.Option("--live", help="Send real packets, and read the verdict from the datapath.")]
+Format = Annotated[
+    Literal["text", "json", "junit"],
+    typer.Option("--format", help="How to print: for people, programs or CI (JUnit XML)."),
+]
+
+MOST_PACKETS = 200
+"""Flows of one assertion that packets try; of more, some all along the list are tried."""
 
 
 def test(
@@ -49,10 +41,12 @@ def test(
     """Check the manifest's assertions: by the policy engine, or with real packets.
 
     With --live a packet is sent for each assertion from where it says, and the verdict is what the BPF programs at both
-    ends report of it: nobody need listen, and a denial is proven by the program that denied. Assertions that packets
-    cannot try here (from the outside, but in the lab; about other hosts than those selected) are left to the engine.
+    ends report of it: nobody need listen, and a denial is proven by the program that denied. Of ports that no rule
+    tells apart the first and the last are tried. Assertions that packets cannot try here (from the outside, but in the
+    lab; about other hosts than those selected) are left to the engine.
     """
     from cli import exits
+    from cli.render import assertions as render
     from cli.workflow import validate
 
     asking = [option for option, given in (("--lab", lab), ("--host", host), ("--label", label)) if given]
@@ -61,128 +55,74 @@ def test(
             f"{asking[0]} without --live: the engine asks no host", f"Add --live, or leave {asking[0]} away."
         )
     cluster, _ = validate(folder, lab or not live)
-    answers = by_engine(cluster)
-    if live:
-        tried = by_packets(folder, cluster, host, label, lab)
-        answers = [{**each, **tried.get(place, {})} for place, each in enumerate(answers)]
-    settled = [settle(item.expect, each) for item, each in zip(cluster.assertions, answers, strict=True)]
-    show(cluster.assertions, settled, output)
-    return exits.FINE if all(map(_holds, cluster.assertions, settled)) else exits.ERROR
+    judged = judge(cluster, by_packets(folder, cluster, host, label, lab) if live else None)
+    render.show(cluster.name, judged, output)
+    return exits.FINE if all(one.holds for one in judged) else exits.ERROR
 
 
-def by_packets(
-    folder: Path, cluster: Cluster, hosts: Sequence[str], labels: Sequence[str], lab: bool
-) -> Mapping[int, Families]:
-    """What packets say of the assertions they can try, by place."""
+def judge(cluster: Cluster, tried: Tried | None = None) -> list[Judged]:
+    """Every assertion, in manifest order, with what is true of it: by the engine, where packets have not `tried` it."""
+    from cli.judged import Judged, settle
+    from state.policy.assertions import combinations
+
+    known: Tried = {} if tried is None else tried
+    found: list[Judged] = []
+    for item in cluster.assertions:
+        combined = combinations(cluster, item)
+        answers = (settle(item.expect, _answer(cluster, item.expect, one, known.get(one, ()))) for one in combined)
+        found.append(Judged(item, combined, tuple(answers)))
+    return found
+
+
+def _answer(cluster: Cluster, expect: str, one: Combination, tried: Sequence[Families]) -> Families:
+    """The answer in each family; where packets tried several flows of a combination, that of one that fails."""
+    answers = dict(by_engine(cluster, one))
+    for families in tried:
+        for version, answer in families.items():
+            if answers[version].method == "engine" or answers[version].got == expect:
+                answers[version] = answer
+    return answers
+
+
+def by_engine(cluster: Cluster, one: Combination) -> Families:
+    """What the policy engine says of a combination."""
+    from cli.judged import Answer
+    from state.policy.engine import decide_each
+
+    return {
+        version: Answer(verdict.word, "engine", verdict.reason, verdict.rules)
+        for version, verdict in decide_each(cluster, one.origin, one.target, one.protocol, one.port).items()
+    }
+
+
+def by_packets(folder: Path, cluster: Cluster, hosts: Sequence[str], labels: Sequence[str], lab: bool) -> Tried:
+    """What packets say of the flows they can try, by combination."""
     from cli.connect import connect
+    from cli.judged import Answer
     from cli.live import Trials
 
+    chosen = [(one, flow) for one in dict.fromkeys(_chosen(cluster)) for flow in one.flows]
     with connect(folder, cluster, hosts, labels, lab) as fleet:
         trials = Trials(cluster, fleet, _outside(folder) if lab else None)
-        tried = trials.run(cluster.assertions)
-    found: dict[int, dict[int, Answer]] = {}
+        tried = trials.run([flow for _, flow in chosen])
+    found: dict[Combination, dict[int, dict[int, Answer]]] = {}
     for (place, version), one in tried.items():
-        found.setdefault(place, {})[version] = Answer(one.got or "unknown", "packets", one.reason, one.rules)
-    return found
+        families = found.setdefault(chosen[place][0], {}).setdefault(place, {})
+        families[version] = Answer(one.got or "unknown", "packets", one.reason, one.rules)
+    return {one: list(by_flow.values()) for one, by_flow in found.items()}
+
+
+def _chosen(cluster: Cluster) -> Iterator[Combination]:
+    """The combinations to try: of an assertion about very many, some all along the list."""
+    from state.policy.assertions import combinations
+
+    for item in cluster.assertions:
+        combined = combinations(cluster, item)
+        step = -(-len(combined) // MOST_PACKETS) or 1
+        yield from combined[::step]
 
 
 def _outside(folder: Path) -> World:
     from inventory.lab.entry import sender
 
     return sender(folder)
-
-
-def by_engine(cluster: Cluster) -> list[Families]:
-    """What the policy engine says of every assertion, in manifest order."""
-    from state.policy.engine import decide_each
-
-    return [
-        {
-            version: Answer(verdict.word, "engine", verdict.reason, verdict.rules)
-            for version, verdict in decide_each(cluster, item.origin, item.target, item.protocol, item.port).items()
-        }
-        for item in cluster.assertions
-    ]
-
-
-def settle(expect: str, families: Families) -> Answer:
-    """What is true of an assertion: it holds only if it does in every family its ends can talk in."""
-    odd = {version: answer for version, answer in families.items() if answer.got != expect}
-    if not odd:
-        return next(iter(families.values()))
-    version, answer = next(iter(odd.items()))
-    return answer if len(odd) == len(families) else replace(answer, reason=f"over IPv{version}: {answer.reason}")
-
-
-def show(assertions: Sequence[Assertion], answers: Sequence[Answer], output: str) -> None:
-    """Print the outcome to standard output, for people or programs."""
-    if output == "json":
-        json.dump(document(assertions, answers), sys.stdout, indent=2)
-        sys.stdout.write("\n")
-        return
-    from cli.render.page import write
-
-    write(table(assertions, answers), sys.stdout)
-
-
-def document(assertions: Sequence[Assertion], answers: Sequence[Answer]) -> dict[str, Any]:
-    """The outcome as one object, assertions in manifest order."""
-    passed = sum(map(_holds, assertions, answers))
-    return {
-        "assertions": [
-            {
-                "from": item.origin,
-                "to": item.target,
-                "port": item.port,
-                "protocol": item.protocol,
-                "expect": item.expect,
-                "got": answer.got,
-                "method": answer.method,
-                "reason": answer.reason,
-                "rules": [_place(rule) for rule in answer.rules],
-                "source": _place(item.source),
-            }
-            for item, answer in zip(assertions, answers, strict=True)
-        ],
-        "passed": passed,
-        "failed": len(answers) - passed,
-    }
-
-
-def table(assertions: Sequence[Assertion], answers: Sequence[Answer]) -> list[Line]:
-    """The outcome as a table: one line for each assertion, two for each that does not hold."""
-    from cli.render.page import BAD, FAINT, GOOD, STRONG, line
-
-    if not assertions:
-        return [line("The manifest asserts nothing. Say what must hold under `assertions:`.")]
-    cells = [
-        (item.origin, item.target, _what(item), answer.got) for item, answer in zip(assertions, answers, strict=True)
-    ]
-    widths = [max(len(row[column]) for row in cells) for column in range(4)]
-    lines: list[Line] = []
-    for item, answer, row in zip(assertions, answers, cells, strict=True):
-        holds = _holds(item, answer)
-        origin, target, what, got = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        sign = ("ok  ", GOOD) if holds else ("FAIL", BAD)
-        lines.append(
-            line(sign, f"  {origin} -> {target}  {what}  ", (got, "" if holds else BAD), ("  " + answer.reason, FAINT))
-        )
-        if not holds:
-            lines.append(line("      ", (f"expected {item.expect} at {_place(item.source)}", BAD)))
-    passed = sum(map(_holds, assertions, answers))
-    methods = " and ".join(sorted({"the policy engine" if one.method == "engine" else "packets" for one in answers}))
-    lines.append(line())
-    lines.append(line((f"{passed} passed, {len(answers) - passed} failed", STRONG), f" (judged by {methods})."))
-    return lines
-
-
-def _holds(assertion: Assertion, answer: Answer) -> bool:
-    return assertion.expect == answer.got
-
-
-def _what(assertion: Assertion) -> str:
-    return assertion.protocol if assertion.port is None else f"{assertion.port}/{assertion.protocol}"
-
-
-def _place(source: Source) -> str:
-    return f"{source.file}:{source.line}"

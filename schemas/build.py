@@ -5,10 +5,10 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Optional
 
+from schemas.asserted import assertion
 from schemas.positions import Node
 from schemas.sections import DEFAULT_NAMESPACE, Sections
 from state.manifest import (
-    Assertion,
     Document,
     EndpointEntry,
     HostEntry,
@@ -36,7 +36,7 @@ def manifest(sections: Sections, documents: tuple[Document, ...]) -> Manifest:
         namespaces=_namespaces(sections),
         endpoints={key: _endpoint(key, node) for key, node in sorted(sections.endpoints.items())},
         documents=documents,
-        assertions=tuple(_assertion(node) for node in sections.assertions),
+        assertions=tuple(assertion(node) for node in sections.assertions),
     )
 
 
@@ -175,16 +175,3 @@ def port(text: str) -> Port:
     """`80/TCP` as a value."""
     number, _, protocol = text.partition("/")
     return Port(int(number), protocol)
-
-
-def _assertion(node: Node) -> Assertion:
-    written = _at(node, "port")
-    given = port(written.text) if written is not None else None
-    return Assertion(
-        origin=_text(node, "from"),
-        target=_text(node, "to"),
-        protocol=given.protocol if given else "ICMP",
-        port=given.number if given else None,
-        expect=_text(node, "expect"),
-        source=node.place,
-    )

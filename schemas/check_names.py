@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address
-from typing import Union
 
-from schemas.build import split
 from schemas.positions import Node
 from schemas.report import Report, suggest
 from schemas.sections import DEFAULT_NAMESPACE, Sections, place, value_at
-from schemas.shape import shown
 from state.manifest import Manifest
 
 RESERVED_LABELS = ("io.kubernetes.pod.namespace", "io.cilium.")
@@ -22,8 +18,6 @@ def check(sections: Sections, manifest: Manifest, report: Report, require_host_k
     _namespaces(sections, manifest, report)
     _network_namespaces(sections, manifest, report)
     _ssh(sections, manifest, report, require_host_keys)
-    for node in sections.assertions:
-        _assertion(node, sections, report)
     labelled = {"endpoints": sections.endpoints, "namespaces": sections.namespaces}
     for section, nodes in labelled.items():
         _labels(section, nodes, report)
@@ -91,56 +85,6 @@ def _ssh(sections: Sections, manifest: Manifest, report: Report, require_host_ke
                 f"The other one is at {sections.hosts[other].place}.",
                 f"hosts.{name}",
             )
-
-
-def _assertion(node: Node, sections: Sections, report: Report) -> None:
-    for side in ("from", "to"):
-        _party(side, node.fields[side], sections, report)
-    port, protocol = node.fields.get("port"), node.fields.get("protocol")
-    if port is None and protocol is None:
-        report.error(
-            node.source, "an assertion needs a port or a protocol", "Write `port: 80/TCP` or `protocol: ICMP`."
-        )
-    if port is not None and protocol is not None:
-        report.error(
-            protocol.place,
-            "an assertion has a port or a protocol, not both",
-            "The port names its protocol: `port: 80/TCP`. Only ICMP has none.",
-        )
-
-
-def _never_outside(address: Union[IPv4Address, IPv6Address]) -> str:
-    """What sort of address this is, if it is one that nobody in the world can have; else empty."""
-    sorts = {
-        "a multicast address": address.is_multicast,
-        "the unspecified address": address.is_unspecified,
-        "a loopback address": address.is_loopback,
-        "a link-local address": address.is_link_local,
-        "a reserved address": address.version == 4 and (address.is_reserved or int(address) >> 24 == 0),
-    }
-    return next((what for what, is_one in sorts.items() if is_one), "")
-
-
-def _party(side: str, node: Node, sections: Sections, report: Report) -> None:
-    name = node.text
-    if name in sections.endpoint_keys or name in sections.host_names:
-        return
-    if address := next((found for found in split(name) if found is not None), None):
-        if what := _never_outside(address):
-            report.error(
-                node.source,
-                f"{side}: {shown(node)} is {what}",
-                "Nobody outside has it: an assertion is about an endpoint, a host, or a unicast address.",
-            )
-        return
-    known = [*sections.endpoint_keys, *sections.host_names]
-    whole = [key for key in sorted(sections.endpoint_keys) if key.partition("/")[2] == name]
-    hint = f'Did you mean "{whole[0]}"?' if whole else suggest(name, known, "Known are")
-    report.error(
-        node.source,
-        f"{side}: {shown(node)} is neither an endpoint, nor a host, nor an address",
-        hint or "Write NAMESPACE/NAME of an endpoint, the name of a host, or an address.",
-    )
 
 
 def _labels(section: str, nodes: dict[str, Node], report: Report) -> None:

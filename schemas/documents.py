@@ -43,6 +43,11 @@ def read(nodes: list[Node], report: Report) -> tuple[Document, ...]:
     return tuple(documents.values())
 
 
+def part(node: Node, kind: str, name: str) -> Document:
+    """A part of the manifest as if it were a document: what policies and the manifest have in common is read alike."""
+    return Document(kind, "", name, _json(node), dict(_marks(node, ())), node.source)
+
+
 def _document(node: Node, report: Report) -> Optional[Document]:
     kind = _kind(node, report)
     name = _metadata(node, "name", report)

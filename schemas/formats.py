@@ -52,6 +52,13 @@ def _port(text: str) -> str:
     return "" if number.isdecimal() and 1 <= int(number) <= 65535 else "a port is at most 65535"
 
 
+def _port_range(text: str) -> str:
+    first, _, last = text.partition("/")[0].partition("-")
+    if not all(number.isdecimal() and 1 <= int(number) <= 65535 for number in (first, last or first)):
+        return "a port is at most 65535"
+    return "" if int(first) <= int(last or first) else "a range begins with the smaller number"
+
+
 def _public_key(text: str) -> str:
     kind, _, rest = text.partition(" ")
     if kind not in KEY_TYPES:
@@ -84,5 +91,6 @@ FORMATS: Mapping[str, Callable[[str], str]] = {
     "ipv6-network": _network(IPv6Network),
     "ip-address": _any_address,
     "port": _port,
+    "port-range": _port_range,
     "ssh-public-key": _public_key,
 }

@@ -8,6 +8,7 @@ from typing import Optional
 from schemas import (
     build,
     check_addresses,
+    check_assertions,
     check_names,
     check_network,
     check_ranges,
@@ -68,6 +69,7 @@ def _read(path: Path, report: Report, require_host_keys: bool) -> Manifest:
     check_addresses.check(found, manifest, report)
     check_network.check(found, manifest, report)
     labels = intact.read(unread, [*parts, *rest]) and intact.labels(found)
+    check_assertions.check(found, manifest, report, labels)
     told = policies.check(manifest, labels, labels and intact.ports(found))
     torn = {problem.source.file for problem in unread if problem.source is not None}
     report.add(item for item in told if item.severity == "error" or not (item.source and item.source.file in torn))

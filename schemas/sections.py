@@ -22,8 +22,8 @@ class Sections:
 
     Of an endpoint, and of the cluster, there is also what is left beside a mistake: what must be there may be missing.
     `host_names`, `endpoint_keys` and `namespace_names` are all that were written, well or badly: a reference to a host
-    with a mistake in it is not a second mistake. `wrong` is where a value was left out for a mistake; `torn`, whether
-    an endpoint was, whole.
+    with a mistake in it is not a second mistake. So are the keys of each assertion, by its place, in `asserted`.
+    `wrong` is where a value was left out for a mistake; `torn`, whether an endpoint was, whole.
     """
 
     cluster: Optional[Node] = None
@@ -36,6 +36,7 @@ class Sections:
     host_names: set[str] = field(default_factory=set[str])
     endpoint_keys: set[str] = field(default_factory=set[str])
     namespace_names: set[str] = field(default_factory=set[str])
+    asserted: dict[Source, set[str]] = field(default_factory=dict[Source, set[str]])
     wrong: set[Path] = field(default_factory=set[Path])
     torn: bool = False
 
@@ -113,6 +114,14 @@ def _written_names(part: Node, sections: Sections) -> None:
         sections.namespace_names.update(namespaces.fields)
     if endpoints := part.fields.get("endpoints"):
         sections.endpoint_keys.update(endpoint_key(name, node) for name, node in endpoints.fields.items())
+
+    if assertions := part.fields.get("assertions"):
+        sections.asserted.update((node.source, set(map(_asserted, node.fields))) for node in assertions.items)
+
+
+def _asserted(key: str) -> str:
+    """The key of an assertion that a misspelt one was probably meant to be."""
+    return closest(key, judge.manifest_schema()["$defs"]["assertion"]["properties"]) or key
 
 
 def endpoint_key(name: str, node: Node) -> str:

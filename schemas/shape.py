@@ -14,7 +14,7 @@ from schemas.judge import Finding, Path, Schema
 from schemas.positions import Node
 from schemas.report import Report, closest, did_you_mean, suggest
 
-_SAID = ("type", "enum", "pattern", "minLength", "minimum", "maximum")
+_SAID = ("type", "enum", "pattern", "minLength", "minItems", "minimum", "maximum")
 """Keywords of which `title` says it all."""
 
 
@@ -105,7 +105,7 @@ class Shape:
         detail = f"Write it as: {_written(schema['examples'][0])}" if "examples" in schema else ""
         if node.value is None and schema["type"] in ("object", "array"):
             detail = f"Write {'{}' if schema['type'] == 'object' else '[]'} for an empty one, or leave the key out."
-        if "string" in schema["type"] and isinstance(node.value, (int, float)):
+        if "string" in schema["type"] and "format" not in schema and isinstance(node.value, (int, float)):
             detail = "Numbers and booleans that are meant as text need quotes."
         self._report.error(node.source, summary, detail, path)
 
@@ -125,7 +125,7 @@ def shown(node: Node) -> str:
     if isinstance(node.value, dict):
         return "a mapping"
     if isinstance(node.value, list):
-        return "a list"
+        return "a list" if node.value else "an empty list"
     if node.value is None:
         return "nothing"
     if isinstance(node.value, bool):

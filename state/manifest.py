@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Optional, Union
 
+from state.policy.labels import Selector
 from state.problem import Source
 
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
@@ -127,17 +128,29 @@ class Document:
         return self.marks.get(path, self.source)
 
 
+End = Union[str, Selector]
+"""Who is at an end of an assertion: a name or an address, or all endpoints that a selector means."""
+
+
+@dataclass(frozen=True)
+class PortRange:
+    """The ports `first`..`last` of TCP, UDP or SCTP."""
+
+    protocol: str
+    first: int
+    last: int
+
+
 @dataclass(frozen=True)
 class Assertion:
-    """A unit test of the network.
+    """A unit test of the network: each of `origins` towards each of `targets`, on each of `ports`.
 
-    `protocol` is TCP, UDP, SCTP or ICMP; `port` is None for ICMP; `expect` is `allow` or `deny`.
+    Without ports it is about an echo request. `expect` is `allow` or `deny`.
     """
 
-    origin: str
-    target: str
-    protocol: str
-    port: Optional[int]
+    origins: tuple[End, ...]
+    targets: tuple[End, ...]
+    ports: tuple[PortRange, ...]
     expect: str
     source: Source
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from bpf.layout import LAYOUT
-from cli import test as assertions
 from cli.render import page, terminal
 from cli.render.words import Words
+from cli.test import judge
 from schemas.loader import load_cluster
 from schemas.lockfile import read
 from state.kinds import KINDS
@@ -47,9 +47,9 @@ def test_its_lock_file_is_what_netctl_lock_would_write(example: Path) -> None:
 
 def test_its_assertions_hold(example: Path) -> None:
     cluster, _ = load_cluster(example)
-    expected = [item.expect for item in cluster.assertions]
-    answers = map(assertions.settle, expected, assertions.by_engine(cluster))
-    assert [answer.got for answer in answers] == expected
+    judged = judge(cluster)
+    assert [one.assertion for one in judged] == list(cluster.assertions)
+    assert [one.told for one in judged if not one.holds] == []
 
 
 def test_on_hosts_that_have_nothing_it_gives_the_plan_beside_it(example: Path) -> None:

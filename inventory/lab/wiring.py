@@ -102,7 +102,8 @@ def _given(host: Union[Host, HostEntry]) -> tuple[Address, ...]:
 
 
 def _asserted(manifest: Union[Manifest, Cluster]) -> list[Address]:
-    ends = (literal(text) for item in manifest.assertions for text in (item.origin, item.target))
+    named = (end for item in manifest.assertions for end in (*item.origins, *item.targets) if isinstance(end, str))
+    ends = map(literal, named)
     return list(dict.fromkeys(address for address in ends if address is not None))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 
-from state.manifest import Assertion, EndpointEntry, HostEntry, Manifest, Network, Ranges, Ssh, Underlay
+from state.manifest import Assertion, EndpointEntry, HostEntry, Manifest, Network, PortRange, Ranges, Ssh, Underlay
 from state.problem import Source
 
 HERE = Source("netctl.yaml", 1)
@@ -19,7 +19,8 @@ def manifest(*hosts: HostEntry, asserted: tuple[tuple[str, str], ...] = (), name
     """A manifest of these hosts, with an endpoint `home/guest` on the first, and these pairs in its assertions."""
     ranges = Ranges(IPv4Network("10.42.0.0/16"), IPv6Network("fd42::/48"))
     guest = EndpointEntry("home", "guest", hosts[0].name, {}, "guest", {}, None, None, HERE)
-    assertions = tuple(Assertion(origin, target, "TCP", 80, "allow", HERE) for origin, target in asserted)
+    ports = (PortRange("TCP", 80, 80),)
+    assertions = tuple(Assertion((origin,), (target,), ports, "allow", HERE) for origin, target in asserted)
     everyone = {entry.name: entry for entry in hosts}
     return Manifest(name, 1, Network(), ranges, everyone, {}, {guest.key: guest}, (), assertions)
 

@@ -16,7 +16,7 @@ FULL: Any = {
     },
     "namespaces": {"shop": {}},
     "endpoints": {
-        "shop/web": {"host": "alpha", "attach": {"netns": "web"}},
+        "shop/web": {"host": "alpha", "labels": {"app": "web"}, "attach": {"netns": "web"}},
         "db": {"host": "beta", "attach": {"netns": "db"}},
     },
     "assertions": [{"from": "shop/web", "to": "203.0.113.200", "port": "80/TCP", "expect": "allow"}],
@@ -56,35 +56,71 @@ FIELDS: dict[str, object] = {
     "assertions.0.from": "203.0.113.200",
     "assertions.0.to": "beta",
     "assertions.0.port": "80/UDP",
+    "assertions.0.ports.0": "80-81/TCP",
     "assertions.0.protocol": "ICMP",
     "assertions.0.expect": "deny",
     "include.0": "policies/*.yaml",
 }
+for _end in ("assertions.0.from", "assertions.0.to"):
+    FIELDS[f"{_end}.0"] = "beta"
+    for _place in (_end, f"{_end}.0"):
+        FIELDS[f"{_place}.matchLabels.app"] = "web"
+        FIELDS[f"{_place}.matchExpressions.0.key"] = "tier"
+        FIELDS[f"{_place}.matchExpressions.0.operator"] = "In"
+        FIELDS[f"{_place}.matchExpressions.0.values.0"] = "front"
+
+CONDITION: Any = {"key": "app", "operator": "NotIn", "values": ["web"]}
 
 
-def inside(here: Any, name: str) -> Any:
-    """A member of a mapping or a list; a new one where there is none yet."""
+def inside(here: Any, name: str, following: str) -> Any:
+    """A member of a mapping or a list; a new one where there is none yet, of the kind that has such members."""
+    empty: Any = [] if following.isdigit() else {}
     if name.isdigit():
+        if int(name) == len(here):
+            here.append(empty)
         return here[int(name)]
     if isinstance(here.get(name), str):
         here.pop(name)
-    return here.setdefault(name, [] if name == "include" else {})
+    if name == "matchExpressions":
+        here[name] = [copy.deepcopy(CONDITION)]
+    return here.setdefault(name, empty)
 
 
 def with_field(path: str, value: object) -> Any:
     """The full manifest with one field set."""
     document = copy.deepcopy(FULL)
     here: Any = document
-    *parents, last = path.split(".")
-    for name in parents:
-        here = inside(here, name)
-    if last.isdigit():
-        here.append(value)
+    steps = path.split(".")
+    for name, following in zip(steps, steps[1:]):
+        here = inside(here, name, following)
+    if steps[-1].isdigit():
+        here[:] = [value]
     else:
-        here[last] = value
-    if path == "assertions.0.protocol":
-        here.pop("port")
+        here[steps[-1]] = value
+    _companions(path, document)
+    return document
+
+
+def _companions(path: str, document: Any) -> None:
+    """What must be otherwise, too, for a field to be right, or to mean something."""
+    if path == "assertions.0.protocol" or path.startswith("assertions.0.ports"):
+        document["assertions"][0].pop("port")
+    if path.startswith("assertions.0.to"):
+        document["assertions"][0]["from"] = "203.0.113.200"  # an endpoint would not be asked about itself
     if path == "network.mode":  # native routing carries IPv6 only between hosts that have it
         for number, host in enumerate(document["hosts"].values(), 1):
             host["underlay"] = {"ipv4": f"203.0.113.{number}", "ipv6": f"2001:db8::{number}"}
-    return document
+
+
+def without_field(path: str) -> Any:
+    """The manifest that `with_field` gives, but for that field, which is not there or says something else."""
+    parent, _, name = path.rpartition(".")
+    if path == "network.mode":
+        return with_field(path, "overlay")
+    if parent.endswith("matchLabels"):
+        return with_field(parent, {})
+    if ".matchExpressions." in path:
+        return with_field(path, CONDITION["values"][0] if name.isdigit() else CONDITION[name])
+    if path.startswith("assertions.0.to"):
+        return with_field("assertions.0.to", FULL["assertions"][0]["to"])
+    return with_field("network.port", 8472)

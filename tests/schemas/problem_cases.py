@@ -136,6 +136,48 @@ NAMES = [
     Case("an assertion about no address", {"from: shop/web": "from: '::'"}),
     Case("an assertion without a port", {"port: 80/TCP, ": ""}),
     Case("an assertion with port and protocol", {"port: 80/TCP, ": "port: 80/TCP, protocol: ICMP, "}),
+    Case("an assertion with port and ports", {"port: 80/TCP, ": "port: 80/TCP, ports: [443/TCP], "}),
+    Case("an assertion with ports and protocol", {"port: 80/TCP, ": "ports: [443/TCP], protocol: ICMP, "}),
+    Case("an assertion about no ports", {"port: 80/TCP, ": "ports: [], "}),
+    Case("an assertion about ports without a protocol", {"port: 80/TCP, ": "ports: [80, 443], "}),
+    Case("an assertion about a range from high to low", {"port: 80/TCP, ": "ports: [8010-8000/TCP], "}),
+    Case("an assertion about a range beyond the last port", {"port: 80/TCP, ": "ports: [80/TCP, 60000-70000/UDP], "}),
+    Case("an assertion from an empty list", {"from: shop/web": "from: []"}),
+    Case("an assertion from a list with an unknown name", {"from: shop/web": "from: [shop/web, shop/wbe]"}),
+    Case("an assertion from a list in a list", {"from: shop/web": "from: [[shop/web]]"}),
+    Case("an assertion from a number", {"from: shop/web": "from: 80"}),
+    Case("an assertion from a selector that selects nobody", {"from: shop/web": "from: {matchLabels: {app: wbe}}"}),
+    Case(
+        "an assertion from a list with a selector that selects nobody",
+        {"from: shop/web": "from: [shop/web, {matchLabels: {tier: front}}]"},
+    ),
+    Case(
+        "an assertion from a selector of another namespace",
+        {"from: shop/web": 'from: {matchLabels: {app: web, "k8s:io.kubernetes.pod.namespace": ops}}'},
+    ),
+    Case("an assertion from a selector with a mistake", {"from: shop/web": "from: {matchLables: {app: web}}"}),
+    Case("an assertion from a label that is a number", {"from: shop/web": "from: {matchLabels: {app: 80}}"}),
+    Case("an assertion from a label of another source", {"from: shop/web": "from: {matchLabels: {'cidr:app': web}}"}),
+    Case(
+        "an assertion from a condition without values",
+        {"from: shop/web": "from: {matchExpressions: [{key: app, operator: In}]}"},
+    ),
+    Case(
+        "an assertion from a condition with values too many",
+        {"from: shop/web": "from: {matchExpressions: [{key: app, operator: Exists, values: [web]}]}"},
+    ),
+    Case(
+        "an assertion from a condition that does not exist",
+        {"from: shop/web": "from: {matchExpressions: [{key: app, operator: Is, values: [web]}]}"},
+    ),
+    Case(
+        "an assertion from a condition without a key", {"from: shop/web": "from: {matchExpressions: [{operator: In}]}"}
+    ),
+    Case("an assertion about one endpoint and itself", {"from: shop/web": "from: {matchLabels: {app: db}}"}),
+    Case(
+        "an assertion from a selector that may mean an endpoint with a mistake",
+        {"labels: {app: web}": "lables: {app: wbe}", "from: shop/web": "from: {matchLabels: {app: wbe}}"},
+    ),
     Case("a label that netctl gives", {"{app: web}": "{io.kubernetes.pod.namespace: ops}"}),
     Case("a namespace under another name", {"shop: {}": "shop: {labels: {kubernetes.io/metadata.name: ops}}"}),
 ]

@@ -15,9 +15,10 @@ from state.cluster import Cluster
 from state.kinds import KINDS
 from state.manifest import Manifest
 from state.plan import scope
+from state.policy.assertions import combinations
 from state.policy.engine import decide
 from tests.kinds.towns import facts
-from tests.schemas.every_field import FIELDS, with_field
+from tests.schemas.every_field import FIELDS, with_field, without_field
 
 POLICIES = """\
 apiVersion: cilium.io/v2
@@ -43,11 +44,7 @@ ELSEWHERE = {
     "hosts.alpha.ssh.hostKey": "reached",
     "hosts.alpha.underlay.device": "looked at",
     "hosts.alpha.labels.zone": "chosen",
-    "assertions.0.from": "asked",
-    "assertions.0.to": "asked",
-    "assertions.0.port": "asked",
-    "assertions.0.protocol": "asked",
-    "assertions.0.expect": "asked",
+    **{path: "asked" for path in FIELDS if path.startswith("assertions.")},
 }
 
 
@@ -70,9 +67,9 @@ def effects(manifest: Manifest) -> dict[str, Any]:
         "looked at": {name: wire.dump(scope(cluster, name)) for name in cluster.hosts},
         "chosen": select(labels, [], ["zone=a"]) if any("zone" in item for item in labels.values()) else [],
         "asked": [
-            (item.origin, item.target, item.protocol, item.port, item.expect,
-             decide(cluster, item.origin, item.target, item.protocol, item.port).word)
+            (one, item.expect, decide(cluster, one.origin, one.target, one.protocol, one.port).word)
             for item in cluster.assertions
+            for one in combinations(cluster, item)
         ],
     }  # fmt: skip
 
@@ -89,7 +86,7 @@ def desired(cluster: Cluster, host: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", [path for path, value in FIELDS.items() if value is not None])
 def test_each_field_alone_changes_what_it_is_about(path: str, tmp_path: Path) -> None:
-    base = with_field(path, "overlay") if path == "network.mode" else with_field("network.port", 8472)
-    before, after = (effects(loaded(tmp_path, document)) for document in (base, with_field(path, FIELDS[path])))
+    both = without_field(path), with_field(path, FIELDS[path])
+    before, after = (effects(loaded(tmp_path, document)) for document in both)
     changed = {name for name in before if before[name] != after[name]}
     assert ELSEWHERE.get(path, "desired") in changed
