@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Optional
 
@@ -10,6 +11,7 @@ from state.problem import UsageError
 if TYPE_CHECKING:
     from state.cluster import Cluster, Endpoint
     from state.policy.parties import Party
+    from state.policy.portset import PortSet
 
 Port = tuple[str, Optional[int]]
 """Protocol and port; of ICMP the type, None for an echo request."""
@@ -83,3 +85,25 @@ def carried(word: str) -> Port:
             f'--port: "{word}" is not a port with its protocol', "Write 80/TCP, 53/UDP or 38412/SCTP: 1 to 65535."
         )
     return protocol.upper(), int(number)
+
+
+def ports(words: Iterable[str], protocol: str) -> PortSet:
+    """What `--port`, given several times, and `--protocol ICMP` mean together: an echo request of either family."""
+    from state.policy.flow import ECHO
+    from state.policy.portset import PortSet
+
+    if protocol and protocol.upper() != "ICMP":
+        raise UsageError.of("--protocol is for ICMP alone", "A port names its protocol: --port 80/TCP, --port 53/UDP.")
+    found = [(name, number, number) for name, number in map(carried, words) if number is not None]
+    echo = [("ICMP", ECHO[4], ECHO[4]), ("ICMPV6", ECHO[6], ECHO[6])] if protocol else []
+    return PortSet.of([*found, *echo])
+
+
+def namespaces(cluster: Cluster, words: Iterable[str]) -> None:
+    """UsageError where one of these is no namespace of the cluster."""
+    from schemas.report import suggest
+
+    for word in words:
+        if word not in cluster.namespaces:
+            hint = suggest(word, [*cluster.namespaces], "Known are")
+            raise UsageError.of(f'--namespace: "{word}" is not a namespace', hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
@@ -25,6 +25,19 @@ To = Annotated[str, typer.Option("--to", help=f"Who is called. {FROM_TO}", metav
 Port = Annotated[str, typer.Option("--port", help="The port that is called, with its protocol.", metavar="PORT/PROTO")]
 Protocol = Annotated[str, typer.Option("--protocol", help="ICMP, in place of a port.", metavar="ICMP")]
 Kind = Annotated[Optional[int], typer.Option("--type", help="The ICMP type; without it an echo request.", metavar="N")]
+
+Namespaces = Annotated[
+    list[str],
+    typer.Option("--namespace", help="Only what begins or ends in this namespace. May be repeated.", metavar="NAME"),
+]
+Ports = Annotated[
+    list[str],
+    typer.Option("--port", help="Only this port, with its protocol. May be repeated.", metavar="PORT/PROTO"),
+]
+Table = Annotated[
+    Literal["table", "json", "markdown"],
+    typer.Option("--format", help="How to print: for people, programs or pull requests."),
+]
 
 
 @app.command()
@@ -50,6 +63,28 @@ def verdict(
     answers = ask(cluster, source, destination, question.protocol, question.port)
     render.show(question, answers, output)
     return exits.FINE if all(answer.verdict.allowed for answer in answers) else exits.DENIED
+
+
+@app.command()
+def matrix(
+    folder: Folder = Path(),
+    namespace: Namespaces = [],  # noqa: B006  (Typer's own way to say: may be given several times)
+    port: Ports = [],  # noqa: B006
+    protocol: Protocol = "",
+    output: Table = "table",
+) -> None:
+    """Show who reaches whom, on which ports: endpoints that no rule tells apart are one row and one column.
+
+    The world is divided by the address blocks that rules name. With --port or --protocol ICMP only that is asked about.
+    """
+    from cli.render import matrix as render
+    from state.policy.matrix import matrix as ask
+    from state.policy.portset import EVERY_PORT
+
+    cluster = _cluster(folder)
+    ends.namespaces(cluster, namespace)
+    ports = ends.ports(port, protocol) if port or protocol else EVERY_PORT
+    render.show(cluster.name, ask(cluster, namespace, ports), output)
 
 
 def _cluster(folder: Path) -> Cluster:

@@ -99,3 +99,53 @@ def test_an_echo_request_is_asked_about_by_its_type_too(capsys: pytest.CaptureFi
     assert main(words) == 0
     assert main([*words, "--type", "3", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out.partition("\n{")[2].join(("{", "")))["port"] == 3
+
+
+def matrix(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What `netctl policy matrix` prints of the example."""
+    assert main(["policy", "matrix", EXAMPLE, *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_matrix_is_as_wide_as_the_terminal_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    whole = matrix(capsys).split("\n\n")[0].splitlines()
+    monkeypatch.setenv("COLUMNS", "80")
+    broken = matrix(capsys)
+    panels = [panel.splitlines() for panel in broken.split("\n\n")[:-1]]
+    assert len(panels) > 1
+    assert max(len(line) for panel in panels for line in panel) <= 80
+    rows = len(whole) - whole.index(next(line for line in whole if line.startswith("from")))
+    joined = [" ".join(panel[-rows:][row][35:] for panel in panels).split() for row in range(rows)]
+    assert joined == [line[35:].split() for line in whole[-rows:]]
+
+
+def test_a_matrix_has_colours_only_where_they_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[" in matrix(capsys)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in matrix(capsys)
+
+
+def test_a_matrix_for_programs_names_groups_and_ports(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(matrix(capsys, "--format", "json", "--port", "5432/TCP", "--port", "22/TCP"))
+    groups = {group["name"]: group for group in found["groups"]}
+    assert groups["shop app=web"]["members"] == ["shop/web-1", "shop/web-2"]
+    assert groups["shop app=web"]["labels"] == ["app=web"]
+    reach = {(item["from"], item["to"]): item["allow"] for item in found["reach"]}
+    assert reach["shop app=web", "shop app=db"] == [
+        {"family": family, "protocol": "TCP", "port": 5432, "end_port": 5432} for family in ("IPv4", "IPv6")
+    ]
+    assert [(item["port"], item["end_port"]) for item in reach["ops app=probe", "shop app=db"]] == [(22, 22)] * 2
+    assert reach["world", "shop app=db"] == []
+    assert ("shop app=db", "shop app=db") not in reach
+
+
+def test_a_namespace_that_is_not_there_is_met_with_one_that_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "matrix", EXAMPLE, "--namespace", "sohp"]) == 64
+    shown = capsys.readouterr()
+    assert (shown.out, 'Did you mean "shop"?' in shown.err) == ("", True)
