@@ -26,6 +26,9 @@ Port = Annotated[str, typer.Option("--port", help="The port that is called, with
 Protocol = Annotated[str, typer.Option("--protocol", help="ICMP, in place of a port.", metavar="ICMP")]
 Kind = Annotated[Optional[int], typer.Option("--type", help="The ICMP type; without it an echo request.", metavar="N")]
 
+Endpoint = Annotated[
+    str, typer.Option("--endpoint", help="NAMESPACE/NAME, or a name that only one has.", metavar="ENDPOINT")
+]
 Namespaces = Annotated[
     list[str],
     typer.Option("--namespace", help="Only what begins or ends in this namespace. May be repeated.", metavar="NAME"),
@@ -85,6 +88,19 @@ def matrix(
     ends.namespaces(cluster, namespace)
     ports = ends.ports(port, protocol) if port or protocol else EVERY_PORT
     render.show(cluster.name, ask(cluster, namespace, ports), output)
+
+
+@app.command()
+def explain(endpoint: Endpoint, folder: Folder = Path(), output: Format = "text") -> None:
+    """Show all rules about one endpoint, both directions, with their lines, and which of them never matter and why.
+
+    Policies that select no endpoint at all are told, too: one of them may have been meant for this one.
+    """
+    from cli.render import resolved as render
+    from state.policy.resolved import resolve
+
+    cluster = _cluster(folder)
+    render.show(resolve(cluster, ends.endpoint(cluster, "--endpoint", endpoint)), output)
 
 
 def _cluster(folder: Path) -> Cluster:

@@ -90,7 +90,7 @@ def _candidates(engine: Engine, side: Side, flow: Flow) -> Iterator[Near]:
         if not rule.subject.matches(own):
             if lacks:
                 continue
-            lacks = [_selector("subject", "it selects", rule.subject, own, side.subject)]
+            lacks = [selector_lack("subject", "it selects", rule.subject, own, side.subject)]
         if lacks and len(lacks) <= MOST_LACKS:
             yield Near(rule, tuple(lacks), _met(engine, rule, flow))
 
@@ -108,13 +108,14 @@ def _peer(engine: Engine, rule: Rule, far: Far, side: Side) -> Optional[Lack]:
     if engine.means_identity(peers, far.identity) or any(contains(block, far) for block in peers.blocks):
         return None
     labels = engine.meaning.labels(far.identity)
-    found = [_selector("peer", way, selector, labels, who) for selector in peers.selectors]
+    found = [selector_lack("peer", way, selector, labels, who) for selector in peers.selectors]
     found += [Lack("peer", f"{way} {entity}", f"{who} is {_kind(labels)}", 2.0) for entity in peers.entities]
     found += [_block(way, block, far, who, labels) for block in peers.blocks]
     return min(found, key=lambda lack: lack.distance, default=None)
 
 
-def _selector(about: str, way: str, selector: Selector, labels: Labels, who: str) -> Lack:
+def selector_lack(about: str, way: str, selector: Selector, labels: Labels, who: str) -> Lack:
+    """What labels lack for a selector to mean them; it does not."""
     unmet = [item for item in selector.requirements if not item.matches(labels)]
     unmet = [item for item in unmet if item != ANY_NAMESPACE] or unmet
     wants = f"{way} {' '.join(dict.fromkeys(map(said.requirement, unmet)))}"

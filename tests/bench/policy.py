@@ -19,6 +19,7 @@ from state import lock
 from state.cluster import Cluster
 from state.policy import parties
 from state.policy.engine import Engine
+from state.policy.matrix import matrix
 from tests.bench.table import Line, head, note, show
 
 ENDPOINTS, POLICIES, PROBES = 1000, 500, 10_000
@@ -38,6 +39,9 @@ def run(runs: int) -> None:
         show(Line(f"policies {what}: read", statistics.median(made for made, _, _ in taken), "s"))
         seconds = statistics.median(judged for _, judged, _ in taken)
         show(Line(f"policies {what}: {PROBES} verdicts", seconds, "s", at_most=AT_MOST))
+        before = time.process_time()
+        groups = len(matrix(cluster).groups)
+        show(Line(f"policies {what}: matrix of {groups} groups", time.process_time() - before, "s"))
         note(f"{len(cluster.identities)} identities; allowed {taken[0][2]} of {PROBES}")
 
 

@@ -149,3 +149,30 @@ def test_a_namespace_that_is_not_there_is_met_with_one_that_is(capsys: pytest.Ca
     assert main(["policy", "matrix", EXAMPLE, "--namespace", "sohp"]) == 64
     shown = capsys.readouterr()
     assert (shown.out, 'Did you mean "shop"?' in shown.err) == ("", True)
+
+
+def test_an_endpoint_is_explained_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "explain", EXAMPLE, "--endpoint", "db-1", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["endpoint"], found["host"], found["labels"], found["unused"]) == ("shop/db-1", "beta", ["app=db"], [])
+    ingress, egress = found["directions"]
+    assert (ingress["isolated"], egress["isolated"], egress["entries"]) == (True, False, [])
+    assert ingress["entries"][-1] == {
+        "outcome": "allow",
+        "peers": "namespace label team=ops",
+        "ports": "everything",
+        "means": ["ops app=probe"],
+        "document": "CiliumClusterwideNetworkPolicy ops-everywhere",
+        "source": "policies/ops.yaml:9",
+        "matters": True,
+        "fate": "matters",
+        "others": ["policies/ops.yaml:19"],
+        "empty_selectors": [],
+    }
+
+
+def test_only_an_endpoint_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "explain", EXAMPLE, "--endpoint", "shop/db-2"]) == 64
+    shown = capsys.readouterr()
+    assert '--endpoint: "shop/db-2" is not an endpoint' in shown.err
+    assert 'Did you mean "shop/db-1"?' in shown.err
