@@ -69,8 +69,7 @@ class Explainer:
         subject = self.subject(event, host)
         if identity not in self._cluster.identities:
             return Why(f"no rule matched; {subject} is isolated")
-        sections, _ = self._engine.selecting(identity, event.direction)
-        places = tuple(dict.fromkeys(section.source for section in sections if section.isolates))
+        places = self._engine.isolating(identity, event.direction)
         named = ", ".join(str(Source(place.file, place.line)) for place in places)
         return Why(f"no rule matched; {subject} is isolated for {event.direction} by {named}", places)
 

@@ -7,7 +7,8 @@
                "verdict": "deny", "reason": "...",
                "sides": [{"direction": "ingress", "endpoint": "shop/db-1", "verdict": "deny", "reason": "...",
                           "rules": ["policies/data.yaml:7"],      what decided
-                          "beaten": [],                           what would allow it, if no deny beat it
+                          "denied_by_rule": denial is not None and denial.by_rule,
+        "beaten": [],                           what would allow it, if no deny beat it
                           "nearest": [{"rule": "policies/data.yaml:8", "document": "CiliumNetworkPolicy shop/db",
                                        "lacks": [{"about": "port", "wants": "for port 5432/TCP",
                                                   "has": "this is 5433/TCP"}]}]}]}]}
@@ -80,14 +81,19 @@ def _answer(question: Question, answer: Answer) -> Iterator[Line]:
     for side in sides:
         yield line(f"  {side.direction:<7}  {side.subject:<{width}}  ", (side.reason, "" if side.allowed else BAD))
         if side.direction in answer.denials:
-            yield from _lacking(answer.denials[side.direction])
+            yield from _lacking(answer.denials[side.direction], side.direction)
 
 
-def _lacking(denial: Denial) -> Iterator[Line]:
-    if denial.beaten:
-        yield line("           ", (f"without that deny, {_places(denial.beaten)} would allow it", CARE))
-    for near in denial.nearest:
-        yield line("           ", (f"{place(near.rule.source)} would allow it, but {near.sentence}", CARE))
+def _lacking(denial: Denial, direction: str) -> Iterator[Line]:
+    """What would have to be otherwise: a line for each rule that would allow the flow, or nearly would."""
+    but = "without that deny, " if denial.by_rule else ""
+    told = [f"{but}{place(near.rule.source)} would allow it, but {near.sentence}" for near in denial.nearest]
+    if denial.open:
+        told = [f"{but}it would pass: no policy isolates it for {direction}"]
+    elif denial.beaten:
+        told = [f"{but}{_places(denial.beaten)} would allow it"]
+    for sentence in told:
+        yield line("           ", (sentence, CARE))
 
 
 def _places(sources: Iterable[Any]) -> str:
@@ -126,6 +132,7 @@ def _side(side: Side, denial: Optional[Denial]) -> dict[str, Any]:
         "verdict": "allow" if side.allowed else "deny",
         "reason": side.reason,
         "rules": [place(rule) for rule in side.rules],
+        "denied_by_rule": denial is not None and denial.by_rule,
         "beaten": [] if denial is None else [place(rule) for rule in denial.beaten],
         "nearest": [] if denial is None else [_near(near) for near in denial.nearest],
     }

@@ -34,9 +34,8 @@ class Combination:
     @property
     def flows(self) -> tuple[Combination, ...]:
         """The flows that stand for all of them: with the first port, and with the last one."""
-        return (replace(self, last=self.port),) if self.count == 1 else (
-            replace(self, last=self.port), replace(self, port=self.last)
-        )  # fmt: skip
+        first, last = replace(self, last=self.port), replace(self, port=self.last)
+        return (first,) if self.count == 1 else (first, last)
 
     @property
     def what(self) -> str:

@@ -17,6 +17,7 @@ from state.problem import Source
 
 SHOWN = 3
 MOST_LACKS = 2
+MISSPELT, OTHER, ABSENT = 0.5, 1.0, 1.5
 ALIKE = 0.6
 """How much two words have in common of which one is probably the other, misspelt."""
 WAY = {"ingress": "from", "egress": "to"}
@@ -56,8 +57,14 @@ class Near:
 
 @dataclass(frozen=True)
 class Denial:
-    """Why one end denies. `beaten` are the rules that would allow it if no deny beat them."""
+    """Why one end denies: `by_rule`, or because it is isolated and nothing allows the flow.
 
+    `beaten` are the rules that would allow it if no deny beat them, `nearest` those that nearly would. Where the end is
+    `open`, it takes no rule: without the deny it would pass.
+    """
+
+    by_rule: bool
+    open: bool
     beaten: tuple[Source, ...]
     nearest: tuple[Near, ...]
 
@@ -68,8 +75,10 @@ def denial(engine: Engine, side: Side) -> Optional[Denial]:
         return None
     identity = engine.cluster.endpoints[side.subject].identity
     matching = engine.matching(identity, side.direction, side.flow)
-    beaten = [rule.source for rule in matching if rule.outcome is Outcome.ALLOW]
-    return Denial(tuple(dict.fromkeys(beaten)), () if beaten else nearest(engine, side, side.flow))
+    allowing = tuple(dict.fromkeys(rule.source for rule in matching if rule.outcome is Outcome.ALLOW))
+    open_ = not engine.isolating(identity, side.direction)
+    near = () if allowing or open_ else nearest(engine, side, side.flow)
+    return Denial(any(rule.outcome is Outcome.DENY for rule in matching), open_, allowing, near)
 
 
 def nearest(engine: Engine, side: Side, flow: Flow) -> tuple[Near, ...]:
@@ -80,7 +89,7 @@ def nearest(engine: Engine, side: Side, flow: Flow) -> tuple[Near, ...]:
 
 
 def _candidates(engine: Engine, side: Side, flow: Flow) -> Iterator[Near]:
-    """Rules that lack something, but not everything; about another subject only those that lack nothing else."""
+    """Rules that lack something, but not everything; about another subject only where that seems to be a slip."""
     subject = engine.cluster.endpoints[side.subject]
     own = engine.meaning.labels(subject.identity)
     for rule in engine.rules.rules:
@@ -88,11 +97,17 @@ def _candidates(engine: Engine, side: Side, flow: Flow) -> Iterator[Near]:
             continue
         lacks = [lack for lack in (_peer(engine, rule, flow.far, side), _port(rule, flow)) if lack is not None]
         if not rule.subject.matches(own):
-            if lacks:
+            if lacks or not _slip(rule.subject, own):
                 continue
             lacks = [selector_lack("subject", "it selects", rule.subject, own, side.subject)]
         if lacks and len(lacks) <= MOST_LACKS:
             yield Near(rule, tuple(lacks), _met(engine, rule, flow))
+
+
+def _slip(selector: Selector, labels: Labels) -> bool:
+    """Whether a selector is missed by one label alone, which is not there or written nearly as it should be."""
+    unmet = [item for item in selector.requirements if not item.matches(labels)]
+    return len(unmet) == 1 and _distance(unmet[0], labels) != OTHER
 
 
 def _met(engine: Engine, rule: Rule, flow: Flow) -> int:
@@ -127,12 +142,12 @@ def selector_lack(about: str, way: str, selector: Selector, labels: Labels, who:
 
 
 def _distance(item: Requirement, labels: Labels) -> float:
-    """1 for another value, half for one that is written nearly the same, more for a label that is not there."""
+    """How far off a label is: written nearly as it should be, another one, or not there."""
     values = labels.values(item.source, item.key)
     if not values:
-        return 1.5
+        return ABSENT
     likeness = (SequenceMatcher(None, value, wanted).ratio() for value in values for wanted in item.values)
-    return 0.5 if any(ratio >= ALIKE for ratio in likeness) else 1.0
+    return MISSPELT if any(ratio >= ALIKE for ratio in likeness) else OTHER
 
 
 def _has(item: Requirement, labels: Labels) -> str:

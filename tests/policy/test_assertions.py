@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,7 +13,8 @@ import pytest
 import yaml
 
 from cli.app import main
-from cli.judged import Judged
+from cli.judged import Answer, Judged
+from cli.render import junit
 from cli.test import judge
 from schemas import load
 from state import lock
@@ -170,3 +172,23 @@ def test_a_manifest_that_asserts_nothing_is_an_empty_suite(tmp_path: Path, capsy
     assert main(["test", folder, "--format", "junit"]) == 0
     (suite,) = ElementTree.fromstring(capsys.readouterr().out.encode())
     assert (suite.get("tests"), len(suite)) == ("0", 0)
+
+
+def test_where_packets_gave_no_verdict_ci_sees_an_error_and_not_a_failure(tmp_path: Path) -> None:
+    found = judged(tmp_path, {"from": "shop/web-1", "to": "shop/db", "port": "5432/TCP", "expect": "allow"})
+    silent = replace(found, answers=(Answer("unknown", "packets", "no event about the probe in 3 tries", ()),))
+    (suite,) = ElementTree.fromstring(junit.text("shop", [found, silent]).encode())
+    assert [[child.tag for child in case] for case in suite] == [[], ["error"]]
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "1")
+
+
+def test_packets_overrule_the_engine_and_one_that_fails_the_others(tmp_path: Path) -> None:
+    asked = {"from": "shop/web-1", "to": "shop/db", "ports": ["5432-5433/TCP"], "expect": "allow"}
+    found = judged(tmp_path, asked)
+    (one,) = found.combinations
+    assert [flow.what for flow in one.flows] == ["5432/TCP", "5433/TCP"]
+    passed, dropped = (Answer(got, "packets", got, ()) for got in ("allow", "deny"))
+    tried = {one: [{4: passed, 6: passed}, {4: dropped, 6: passed}]}
+    manifest, _ = load(tmp_path)
+    (overruled,) = judge(lock.number(manifest, lock.allocate(manifest, lock.Lock())), tried)
+    assert (overruled.holds, overruled.answer.method, overruled.answer.reason) == (False, "packets", "over IPv4: deny")

@@ -25,4 +25,4 @@ def test_a_denial_names_the_rule_that_came_nearest_and_what_it_lacks(case: dict[
         answers = ask(state, source, destination, question.protocol, question.port)
         assert not answers[0].verdict.allowed
         told = page.text(lines(question, answers[:1])).splitlines()
-        assert [line.strip() for line in told if "would allow it" in line] == expected, probe
+        assert [line.strip() for line in told if "would" in line] == expected, probe
