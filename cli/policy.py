@@ -9,11 +9,13 @@ import typer
 
 from cli import ends, exits
 from cli.options import Folder, Format
+from cli.plain import Command, Group
 
 if TYPE_CHECKING:
     from state.cluster import Cluster
 
 app = typer.Typer(
+    cls=Group,
     help="Ask the policy engine about the manifest's policies. Needs no network and touches nothing.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -43,7 +45,7 @@ Table = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def verdict(
     origin: From,
     target: To,
@@ -53,8 +55,9 @@ def verdict(
     kind: Kind = None,
     output: Format = "text",
 ) -> int:
-    """Say whether a flow may begin, by which rules on which side, and what a denied one lacks.
+    """Judge one flow: who decides, and what it lacks.
 
+    Told are the rules of both sides with their lines and, where one denies, the rules that came nearest to allowing it.
     Exits with 0 where it is allowed in every address family that both ends have, and with 5 where it is denied.
     """
     from cli.render import verdict as render
@@ -68,7 +71,7 @@ def verdict(
     return exits.FINE if all(answer.verdict.allowed for answer in answers) else exits.DENIED
 
 
-@app.command()
+@app.command(cls=Command)
 def matrix(
     folder: Folder = Path(),
     namespace: Namespaces = [],  # noqa: B006  (Typer's own way to say: may be given several times)
@@ -76,9 +79,10 @@ def matrix(
     protocol: Protocol = "",
     output: Table = "table",
 ) -> None:
-    """Show who reaches whom, on which ports: endpoints that no rule tells apart are one row and one column.
+    """Show who reaches whom, on which ports.
 
-    The world is divided by the address blocks that rules name. With --port or --protocol ICMP only that is asked about.
+    Endpoints that no rule tells apart are one row and one column. The world is divided by the address blocks that rules
+    name. With --port or --protocol ICMP only that is asked about.
     """
     from cli.render import matrix as render
     from state.policy.matrix import matrix as ask
@@ -90,11 +94,13 @@ def matrix(
     render.show(cluster.name, ask(cluster, namespace, ports), output)
 
 
-@app.command()
+@app.command(cls=Command)
 def explain(endpoint: Endpoint, folder: Folder = Path(), output: Format = "text") -> None:
-    """Show all rules about one endpoint, both directions, with their lines, and which of them never matter and why.
+    """Show every rule about one endpoint, and its fate.
 
-    Policies that select no endpoint at all are told, too: one of them may have been meant for this one.
+    Rules of both directions are told with their lines, and which of them never matter and why: denied, covered by a
+    broader one, about nobody. Policies that select no endpoint at all are told, too: one of them may have been meant
+    for this one.
     """
     from cli.render import resolved as render
     from state.policy.resolved import resolve

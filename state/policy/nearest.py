@@ -190,7 +190,7 @@ def _off(ports: list[Ports], flow: Flow) -> float:
 
 
 def this(flow: Flow) -> str:
-    """The port of a flow, or its kind of ICMP: `5433/TCP`, `ICMP` for an echo request."""
+    """The port of a flow, or its kind of ICMP: `5433/TCP`, `ICMP` or `ICMPV6` alone for an echo request."""
     if flow.protocol.startswith("ICMP") and flow.port in ECHO.values():
-        return "ICMP"
+        return flow.protocol
     return said.span(flow.protocol, flow.port, flow.port)
