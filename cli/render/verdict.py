@@ -27,7 +27,8 @@ from cli.render.places import place
 from state.policy import said
 from state.policy.answers import Answer
 from state.policy.engine import Side
-from state.policy.nearest import Denial
+from state.policy.nearest import Denial, Near
+from state.problem import Source
 
 FORMAT_VERSION = "1.0"
 
@@ -96,7 +97,7 @@ def _lacking(denial: Denial, direction: str) -> Iterator[Line]:
         yield line("           ", (sentence, CARE))
 
 
-def _places(sources: Iterable[Any]) -> str:
+def _places(sources: Iterable[Source]) -> str:
     return " and ".join(map(place, sources))
 
 
@@ -138,7 +139,7 @@ def _side(side: Side, denial: Optional[Denial]) -> dict[str, Any]:
     }
 
 
-def _near(near: Any) -> dict[str, Any]:
+def _near(near: Near) -> dict[str, Any]:
     return {
         "rule": place(near.rule.source),
         "document": near.rule.document,
