@@ -111,6 +111,6 @@ def explain(endpoint: Endpoint, folder: Folder = Path(), output: Format = "text"
 
 def _cluster(folder: Path) -> Cluster:
     """The manifest with its numbers. No host is asked, so none needs a key."""
-    from schemas import load_cluster
+    from cli import manifest
 
-    return load_cluster(folder, require_host_keys=False)[0]
+    return manifest.read(folder, lab=True).cluster

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from schemas import load
+from schemas.loader import load
 from state import lock
 from state.cluster import Cluster
 from state.policy import parties

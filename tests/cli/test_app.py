@@ -30,14 +30,16 @@ VERDICT = ["policy", "verdict", str(EXAMPLE), "--from", "web-1", "--to", "db-1",
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["validate", str(EXAMPLE)], ["plan", "--help"], VERDICT])
-def test_what_needs_no_host_imports_nothing_that_reaches_one(words: list[str]) -> None:
+def test_what_needs_no_host_imports_nothing_that_reaches_one(words: list[str], tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from cli.app import main\n"
         f"code = main({words!r})\n"
         f"import json; print(json.dumps([code, [name for name in {HEAVY!r} if name in sys.modules]]))"
     )
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    nothing_kept = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, cwd=ROOT, env=nothing_kept, capture_output=True, text=True, check=True)
     code_and_modules = json.loads(found.stdout.splitlines()[-1])
     assert code_and_modules == [0, ["jsonschema"] if str(EXAMPLE) in words else []]
 

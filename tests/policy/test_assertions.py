@@ -16,7 +16,7 @@ from cli.app import main
 from cli.judged import Answer, Judged
 from cli.render import junit
 from cli.test import judge
-from schemas import load
+from schemas.loader import load
 from state import lock
 from tests.policy.test_cases import cases
 from tests.schemas.folders import write
