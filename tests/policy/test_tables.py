@@ -62,6 +62,7 @@ def states(draw: st.DrawFn) -> Logical:
     return Logical(ADDRESSES, TUNNELS, BLOCKS, {name: draw(policies()) for name in chosen})
 
 
+@settings(deadline=None)
 @given(states())
 def test_what_is_encoded_decodes_to_the_same(state: Logical) -> None:
     assert decode(encode(state)) == state
@@ -76,6 +77,7 @@ def test_what_is_compiled_decodes_to_the_same(pods: list[Pod], bodies: list[dict
         assert decode(encode(state)) == state
 
 
+@settings(deadline=None)
 @given(states(), st.data())
 def test_an_edited_added_or_lost_verdict_is_seen(state: Logical, data: st.DataObject) -> None:
     tables = encode(state)
