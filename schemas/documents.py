@@ -14,11 +14,13 @@ from state.manifest import Document, Json, Path
 from state.problem import Source
 
 KINDS = {
-    "CiliumNetworkPolicy": "cilium.io/v2",
-    "CiliumClusterwideNetworkPolicy": "cilium.io/v2",
-    "NetworkPolicy": "networking.k8s.io/v1",
+    "CiliumNetworkPolicy": ("cilium.io/v2",),
+    "CiliumClusterwideNetworkPolicy": ("cilium.io/v2",),
+    "CiliumCIDRGroup": ("cilium.io/v2", "cilium.io/v2alpha1"),
+    "NetworkPolicy": ("networking.k8s.io/v1",),
 }
-CLUSTERWIDE = "CiliumClusterwideNetworkPolicy"
+CLUSTERWIDE = ("CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup")
+_INSTEAD = {"CiliumClusterwideNetworkPolicy": "Remove it, or use a CiliumNetworkPolicy."}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -69,9 +71,9 @@ def _kind(node: Node, report: Report) -> Optional[str]:
     version = node.fields.get("apiVersion")
     expected = KINDS[written.text]
     if version is None:
-        report.error(node.source, 'missing key "apiVersion"', f"A {written.text} has apiVersion: {expected}")
-    elif version.text != expected:
-        report.error(version.source, f"expected apiVersion {expected} for {written.text}, not {shown(version)}")
+        report.error(node.source, 'missing key "apiVersion"', f"A {written.text} has apiVersion: {expected[0]}")
+    elif version.text not in expected:
+        report.error(version.source, f"expected apiVersion {expected[0]} for {written.text}, not {shown(version)}")
     return written.text
 
 
@@ -93,9 +95,9 @@ def _metadata(node: Node, field: str, report: Report) -> str:
 
 def _namespace(node: Node, kind: str, report: Report) -> str:
     written = node.fields["metadata"].fields.get("namespace")
-    if kind == CLUSTERWIDE:
+    if kind in CLUSTERWIDE:
         if written is not None:
-            report.error(written.place, f"a {CLUSTERWIDE} has no namespace", "Remove it, or use a CiliumNetworkPolicy.")
+            report.error(written.place, f"a {kind} has no namespace", _INSTEAD.get(kind, "Remove it."))
         return ""
     return _metadata(node, "namespace", report) if written is not None else DEFAULT_NAMESPACE
 

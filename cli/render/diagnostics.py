@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from cli.render.problems import show as boxes
 from state.manifest import Manifest
+from state.policy.documents import POLICIES
 from state.problem import Problem, errors
 
 FORMAT_VERSION = "1.0"
@@ -54,7 +55,7 @@ def counted(manifest: Manifest) -> str:
     counts = {
         "host": len(manifest.hosts),
         "endpoint": len(manifest.endpoints),
-        "polic": len(manifest.documents),
+        "polic": sum(document.kind in POLICIES for document in manifest.documents),
         "assertion": len(manifest.assertions),
     }
     return ", ".join(f"{number} {_plural(word, number)}" for word, number in counts.items())

@@ -6,55 +6,43 @@ from collections.abc import Callable
 from typing import Optional
 
 from state.manifest import Json
-from state.policy import ports, selectors
-from state.policy.labels import (
-    ANY_NAMESPACE,
-    NAMESPACE,
-    NAMESPACE_LABELS,
-    Requirement,
-    Selector,
-    namespace_is,
-)
+from state.policy import metadata, peers, ports, selectors
+from state.policy.cidr_groups import Groups
+from state.policy.labels import NAMESPACE, Selector, namespace_is
 from state.policy.node import Node, title
 from state.policy.ports import MOST
-from state.policy.rules import Cidr, Peers, Ports, Rule, Rules, Section, rule_id
-from state.policy.unenforced import CIDR_SET, ENTITIES, FROM, METADATA, PORTS, SPEC, TO
+from state.policy.rules import Peers, Ports, Rule, Rules, Section, rule_id
+from state.policy.unenforced import FROM, PORTS, SPEC, TO
 from state.policy.verdicts import Outcome
 
+KINDS = ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy")
 DIRECTIONS = {
     "ingress": ("ingress", Outcome.ALLOW),
     "ingressDeny": ("ingress", Outcome.DENY),
     "egress": ("egress", Outcome.ALLOW),
     "egressDeny": ("egress", Outcome.DENY),
 }
-KNOWN_ENTITIES = (
-    "all", "world", "world-ipv4", "world-ipv6", "cluster", "host", "remote-node", "none",
-    "health", "init", "ingress", "unmanaged",
-)  # fmt: skip
-NEVER_THERE = ("health", "init", "ingress", "unmanaged")
 
 
-def read(document: Node) -> Rules:
-    """The rules of one document; its problems go to the node's list."""
+def read(document: Node, groups: Groups) -> Rules:
+    """The rules of one document, which may refer to `groups`; its problems go to the node's list."""
     if not document.mapping(("apiVersion", "kind", "metadata", "spec", "specs", "description", "status"), {}):
         return Rules()
-    metadata = document.get("metadata")
-    if metadata is not None:
-        metadata.mapping(METADATA, {})
+    metadata.labels(document)
     spec, specs = document.get("spec"), document.get("specs")
     found = ([] if spec is None else [spec]) + ([] if specs is None else specs.items())
     if not found:
         document.wrong(
             f"{title(document.document)} has no spec", "A policy says what it means under `spec` or `specs`."
         )
-    parts = [_spec(node) for node in found]
+    parts = [_spec(node, groups) for node in found]
     return Rules(
         tuple(section for part in parts for section in part.sections),
         tuple(rule for part in parts for rule in part.rules),
     )
 
 
-def _spec(node: Node) -> Rules:
+def _spec(node: Node, groups: Groups) -> Rules:
     if not node.mapping(("endpointSelector", "enableDefaultDeny", "description", "labels", *DIRECTIONS), SPEC):
         return Rules()
     subject, isolation = _subject(node), _isolation(node)
@@ -64,7 +52,7 @@ def _spec(node: Node) -> Rules:
             f"{node.where} says nothing: none of {', '.join(DIRECTIONS)} has an entry",
             "In a Cilium policy an empty list does not isolate. `ingress: [{}]` denies everything that comes in.",
         )
-    rules = [_rule(entry, key, subject) for key, entries in lists.items() for entry in entries]
+    rules = [_rule(entry, key, subject, groups) for key, entries in lists.items() for entry in entries]
     if subject is None:
         return Rules()
     sections: list[Section] = []
@@ -106,25 +94,24 @@ def _subject(node: Node) -> Optional[Selector]:
     return selector.also(namespace_is(namespace))
 
 
-def _rule(node: Node, key: str, subject: Optional[Selector]) -> Optional[Rule]:
+def _rule(node: Node, key: str, subject: Optional[Selector], groups: Groups) -> Optional[Rule]:
     direction, outcome = DIRECTIONS[key]
     way, refused = ("from", FROM) if direction == "ingress" else ("to", TO)
     before = sum(problem.severity == "error" for problem in node.problems)
-    known = (f"{way}Endpoints", f"{way}CIDR", f"{way}CIDRSet", f"{way}Entities", "toPorts", "icmps")
-    if not node.mapping(known, refused):
+    if not node.mapping((*(f"{way}{name}" for name in peers.ENFORCED), "toPorts", "icmps"), refused):
         return None
-    peers, allowed = _peers(node, way), _ports(node)
-    if peers is None:  # nothing is said of the other end: with ports everyone is meant, without them nobody
+    whom, allowed = peers.read(node, way, groups), _ports(node)
+    if whom is None:  # nothing is said of the other end: with ports everyone is meant, without them nobody
         if allowed is None:
             return None
-        peers = Peers(everyone=True)
+        whom = Peers(everyone=True)
     wrong = sum(problem.severity == "error" for problem in node.problems) != before
-    if subject is None or wrong or peers == Peers() or allowed == ():
+    if subject is None or wrong or whom == Peers() or allowed == ():
         return None
     document = node.document
     text: Json = [_raw(node, "endpointSelector"), key, node.value]
     number = rule_id(document.kind, document.namespace, document.name, direction, text)
-    return Rule(number, title(document), direction, subject, outcome, peers, allowed, node.source)
+    return Rule(number, title(document), direction, subject, outcome, whom, allowed, node.source)
 
 
 def _raw(node: Node, key: str) -> Json:
@@ -136,57 +123,6 @@ def _raw(node: Node, key: str) -> Json:
         elif isinstance(value, list):
             value = value[int(step)]
     return value.get(key) if isinstance(value, dict) else None
-
-
-def _peers(node: Node, way: str) -> Optional[Peers]:
-    """Whom the entry means; None where it does not say. An empty list means nobody."""
-    given = {name: node.get(f"{way}{name}") for name in ("Endpoints", "CIDR", "CIDRSet", "Entities")}
-    items = {name: [] if child is None else child.items() for name, child in given.items()}
-    used = [f"{way}{name}" for name, children in items.items() if children]
-    if len(used) > 1:
-        node.wrong(
-            f"{node.where} combines {' and '.join(used)}",
-            "One entry has one kind of peer, for Cilium too. Write one entry for each: entries are alternatives.",
-        )
-    if all(child is None for child in given.values()):
-        return None
-    chosen = [selectors.read(child, selectors.SOURCES) for child in items["Endpoints"]]
-    blocks: list[Optional[Cidr]] = [ports.block(child, False, CIDR_SET) for child in items["CIDRSet"]]
-    for child in items["CIDR"]:
-        found = ports.network(child, bare=True)
-        blocks.append(None if found is None else Cidr(found))
-    entities = tuple(name for child in items["Entities"] if (name := _entity(child)) is not None)
-    return Peers(
-        "all" in entities,
-        tuple(_scoped(node, selector) for selector in chosen if selector is not None),
-        tuple(name for name in entities if name not in ("all", "none")),
-        tuple(found for found in blocks if found is not None),
-    )
-
-
-def _entity(node: Node) -> Optional[str]:
-    if isinstance(node.value, str) and node.value in ENTITIES:
-        node.refuse(*ENTITIES[node.value], node.value)
-        return None
-    name = node.choice(KNOWN_ENTITIES)
-    if name in NEVER_THERE:
-        node.warn(
-            f"nothing in netctl is ever `{name}`", "The entity is one of Cilium's own parts; it selects nothing here."
-        )
-    return name
-
-
-def _scoped(node: Node, selector: Selector) -> Selector:
-    """A peer selector limited as Cilium limits it: to the policy's namespace, unless it names one or its labels."""
-    keys = [item for item in selector.requirements if item.source in ("any", "k8s")]
-    if any(item.source == "reserved" for item in selector.requirements) or any(item.key == NAMESPACE for item in keys):
-        return selector
-    if node.document.kind != "CiliumNetworkPolicy":
-        return selector.also(ANY_NAMESPACE)
-    if any(item.key.startswith(NAMESPACE_LABELS) for item in keys):
-        return selector
-    own: Requirement = namespace_is(node.document.namespace)
-    return selector.also(own)
 
 
 def _ports(node: Node) -> Optional[tuple[Ports, ...]]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Optional
 
 from state.manifest import Document, Manifest, Port
-from state.policy import cilium, kubernetes
+from state.policy import cidr_groups, cilium, kubernetes
+from state.policy.cidr_groups import Groups
 from state.policy.labels import HOST, REMOTE_NODE, RESERVED, WORLD_IPV4, WORLD_IPV6, Labels, Selector, identity_labels
-from state.policy.node import Node, root, title
-from state.policy.rules import Rule, Rules, Section
+from state.policy.node import Node, root
+from state.policy.rules import Rule, Rules, Section, lies_inside
 from state.problem import ManifestError, Problem, errors
 
 EVERY_PROTOCOL = ("SCTP", "TCP", "UDP")
-READERS: Mapping[str, Callable[[Node], Rules]] = {
-    "CiliumNetworkPolicy": cilium.read,
-    "CiliumClusterwideNetworkPolicy": cilium.read,
-    "NetworkPolicy": kubernetes.read,
-}
+POLICIES = (*cilium.KINDS, kubernetes.KIND)
 
 
 def read(documents: Iterable[Document]) -> tuple[Rules, list[Problem]]:
@@ -26,12 +23,10 @@ def read(documents: Iterable[Document]) -> tuple[Rules, list[Problem]]:
     sections: list[Section] = []
     rules: list[Rule] = []
     problems: list[Problem] = []
-    for document in documents:
-        reader = READERS.get(document.kind)
-        if reader is None:
-            problems.append(_foreign(document))
-            continue
-        found = reader(root(document, problems))
+    nodes = [root(document, problems) for document in documents]
+    groups = cidr_groups.read(nodes)
+    for node in nodes:
+        found = _rules(node, groups)
         sections += found.sections
         rules += found.rules
     return Rules(tuple(sections), tuple(rules)), problems
@@ -76,13 +71,16 @@ def collisions(rules: Iterable[Rule]) -> Iterator[Problem]:
             )
 
 
-def _foreign(document: Document) -> Problem:
-    return Problem(
-        f"netctl does not know documents of kind {document.kind}",
-        f"Policies are {', '.join(READERS)}.",
-        title(document),
-        document.source,
-    )
+def _rules(node: Node, groups: Groups) -> Rules:
+    """What a document says of its own; a group says something only where a rule refers to it."""
+    kind = node.document.kind
+    if kind in cilium.KINDS:
+        return cilium.read(node, groups)
+    if kind == kubernetes.KIND:
+        return kubernetes.read(node)
+    if kind != cidr_groups.KIND:
+        node.wrong(f"netctl does not know documents of kind {kind}", f"Policies are {', '.join(POLICIES)}.")
+    return Rules()
 
 
 @dataclass(frozen=True)
@@ -194,11 +192,7 @@ def _managed_blocks(rules: Rules, manifest: Manifest) -> Iterator[Problem]:
     ranges = [network for network in (manifest.ranges.ipv4, manifest.ranges.ipv6) if network is not None]
     for rule in rules.rules:
         for block in rule.peers.blocks:
-            inside = any(
-                block.network.version == network.version and block.network.subnet_of(network)  # type: ignore[arg-type]
-                for network in ranges
-            )
-            if inside and not block.endpoints:
+            if not block.endpoints and any(lies_inside(block.network, network) for network in ranges):
                 yield _warning(
                     f"{block.network} lies inside ranges.endpoints and matches nothing",
                     "In a Cilium policy an address block never means endpoints. Select them by labels.",

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Optional
 
 from state.manifest import Json
-from state.policy import ports, selectors
+from state.policy import blocks, metadata, ports, selectors
 from state.policy.labels import ANY_NAMESPACE, NAMESPACE_LABELS, Requirement, Selector, namespace_is
 from state.policy.node import Node, title
 from state.policy.rules import Cidr, Peers, Ports, Rule, Rules, Section, rule_id
-from state.policy.unenforced import METADATA
 from state.policy.verdicts import Outcome
+
+KIND = "NetworkPolicy"
 
 
 def read(document: Node) -> Rules:
     """The rules of one document; its problems go to the node's list."""
     if not document.mapping(("apiVersion", "kind", "metadata", "spec", "status"), {}):
         return Rules()
-    metadata, spec = document.get("metadata"), document.get("spec")
-    if metadata is not None:
-        metadata.mapping(METADATA, {})
+    metadata.labels(document)
+    spec = document.get("spec")
     if spec is None:
         document.wrong(f"{title(document.document)} has no spec")
         return Rules()
@@ -106,7 +106,7 @@ def _peer(node: Node) -> Optional[object]:
     if addresses is not None:
         if pods is not None or namespaces is not None:
             node.wrong(f"{node.where} combines ipBlock with a selector", "Write them as two items of the list.")
-        return ports.block(addresses, True, {})
+        return blocks.ip_block(addresses)
     if pods is None and namespaces is None:
         node.wrong(f"{node.where} names no peer", "It needs podSelector, namespaceSelector or ipBlock.")
         return None

@@ -57,8 +57,9 @@ class Node:
 
     @property
     def keys(self) -> list[str]:
-        """The keys of a mapping, empty for anything else."""
-        return list(self.value) if isinstance(self.value, dict) else []
+        """The keys of a mapping that have a value; empty for anything else."""
+        pairs = self.value.items() if isinstance(self.value, dict) else ()
+        return [key for key, value in pairs if value is not None]
 
     def mapping(self, known: Collection[str], refused: Mapping[str, tuple[str, str]], free: bool = False) -> bool:
         """Whether this is a mapping. Its keys must be known (unless `free`); those of `refused` are refused by name."""
@@ -72,7 +73,7 @@ class Node:
                     child.refuse(*refused[key])
             elif not free and key not in known:
                 child.wrong(
-                    f"{self.where or self.document.kind} has no field `{key}`{_suggestion(key, [*known, *refused])}",
+                    f"{self.where or self.document.kind} has no field `{key}`{suggestion(key, [*known, *refused])}",
                     f"Known fields here: {', '.join(sorted(known))}.",
                 )
         return True
@@ -103,7 +104,7 @@ class Node:
         if text is None or text in choices:
             return text
         self.wrong(
-            f"{self.where} is `{text}`{_suggestion(text, choices)}", f"Allowed here: {', '.join(sorted(choices))}."
+            f"{self.where} is `{text}`{suggestion(text, choices)}", f"Allowed here: {', '.join(sorted(choices))}."
         )
         return None
 
@@ -147,7 +148,8 @@ def _quote(value: Json) -> str:
     return 'Put it in quotes: "{}".'.format(_a(value).split(" ")[-1]) if isinstance(value, (bool, int, float)) else ""
 
 
-def _suggestion(word: str, words: Collection[str]) -> str:
+def suggestion(word: str, words: Collection[str]) -> str:
+    """`: did you mean ...?` where one of the words is close, else nothing."""
     lower = {known.lower(): known for known in words}
     near = difflib.get_close_matches(word.lower(), list(lower), 1)
     return f": did you mean `{lower[near[0]]}`?" if near else ""

@@ -1,14 +1,13 @@
-"""BOTH SIDES: reading what documents say of ports, kinds of ICMP and address blocks."""
+"""BOTH SIDES: reading what documents say of ports and kinds of ICMP."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_network
 from typing import Optional
 
 from state.policy.node import Node
-from state.policy.rules import Cidr, IpNetwork, Ports
+from state.policy.rules import Ports
 
 MOST = 40  # as Cilium: ports of one toPorts item, fields of one icmps item
 
@@ -26,6 +25,12 @@ ICMP_TYPES: Mapping[str, Mapping[str, int]] = {
         "EchoRequest": 128, "EchoReply": 129, "MulticastListenerQuery": 130, "MulticastListenerReport": 131,
         "MulticastListenerDone": 132, "RouterSolicitation": 133, "RouterAdvertisement": 134,
         "NeighborSolicitation": 135, "NeighborAdvertisement": 136, "RedirectMessage": 137, "RouterRenumbering": 138,
+        "ICMPNodeInformationQuery": 139, "ICMPNodeInformationResponse": 140,
+        "InverseNeighborDiscoverySolicitation": 141, "InverseNeighborDiscoveryAdvertisement": 142,
+        "HomeAgentAddressDiscoveryRequest": 144, "HomeAgentAddressDiscoveryReply": 145,
+        "MobilePrefixSolicitation": 146, "MobilePrefixAdvertisement": 147,
+        "DuplicateAddressRequestCodeSuffix": 157, "DuplicateAddressConfirmationCodeSuffix": 158,
+        "ExtendedEchoRequest": 160, "ExtendedEchoReply": 161,
     },
 }  # fmt: skip
 
@@ -126,60 +131,9 @@ def icmp(node: Node) -> list[Ports]:
         name = kind.choice(tuple(ICMP_TYPES[family]))
         number = None if name is None else ICMP_TYPES[family][name]
     elif isinstance(kind.value, str):
-        number = int(kind.value) if len(kind.value) < 4 and int(kind.value) < 256 else None
+        number = int(kind.value) if _NUMBER.fullmatch(kind.value) and int(kind.value) < 256 else None
         if number is None:
-            kind.wrong(f"`{kind.value}` is not an ICMP type", "Types are numbers from 0 to 255.")
+            kind.wrong(f"`{kind.value}` is not an ICMP type", "Types are numbers from 0 to 255, without leading zeros.")
     else:
         number = kind.number(0, 255)
     return [] if number is None else [Ports("ICMP" if family == "IPv4" else "ICMPV6", number, number)]
-
-
-def network(node: Node, bare: bool = False) -> Optional[IpNetwork]:
-    """An address block, `10.0.0.0/8`; `bare`: an address alone is allowed too."""
-    text = node.text()
-    if text is None:
-        return None
-    try:
-        if "%" in text or ("/" not in text and not bare) or not text.rpartition("/")[2].lstrip("/").strip():
-            raise ValueError
-        if "/" in text and not text.rpartition("/")[2].isdigit():
-            raise ValueError
-        found = ip_network(text, strict=False)
-    except ValueError:
-        node.wrong(f"`{text}` is not an address block", "It is written like 10.0.0.0/8 or fd00::/8.")
-        return None
-    if "/" in text and ip_network(text, strict=False).network_address.exploded != _address(text):
-        node.warn(
-            f"`{text}` means {found}", "The bits after the prefix length are not compared. Write the block itself."
-        )
-    return found
-
-
-def _address(text: str) -> str:
-    return ip_network(text.partition("/")[0]).network_address.exploded
-
-
-def block(node: Node, endpoints: bool, refused: Mapping[str, tuple[str, str]]) -> Optional[Cidr]:
-    """A block with `except`; what is excepted must lie inside."""
-    if not node.mapping(("cidr", "except"), refused):
-        return None
-    cidr, exceptions = node.get("cidr"), node.get("except")
-    if cidr is None:
-        if not any(key in refused for key in node.keys):
-            node.wrong(f"{node.where} needs a cidr")
-        return None
-    whole = network(cidr)
-    items = [] if exceptions is None else exceptions.items()
-    inside = [(item, network(item)) for item in items]
-    for item, part in inside:
-        if whole is None or part is None:
-            continue
-        if part.version != whole.version or not part.subnet_of(whole):  # type: ignore[arg-type]
-            item.wrong(f"{part} does not lie inside {whole}", "`except` takes something out of `cidr`.")
-            return None
-        if endpoints and part == whole:
-            item.wrong(f"{part} is the whole of {whole}", "Kubernetes wants `except` to be smaller than `cidr`.")
-            return None
-    if whole is None or any(part is None for _, part in inside):
-        return None
-    return Cidr(whole, tuple(part for _, part in inside if part is not None), endpoints)

@@ -58,6 +58,11 @@ class Cidr:
     endpoints: bool = False
 
 
+def lies_inside(part: IpNetwork, whole: IpNetwork) -> bool:
+    """Whether a block lies inside another, or is it; blocks of two families never do."""
+    return part.version == whole.version and part.subnet_of(whole)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Peers:
     """The other end of a rule: everyone, or whom one of the selectors, entities or blocks means; all empty: nobody."""

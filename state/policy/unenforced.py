@@ -9,12 +9,6 @@ from collections.abc import Mapping
 
 Refused = Mapping[str, tuple[str, str]]
 
-# Written by people or by the API server about the document itself; they decide nothing.
-METADATA = (
-    "name", "namespace", "labels", "annotations", "description", "creationTimestamp", "generation",
-    "resourceVersion", "uid", "managedFields", "selfLink",
-)  # fmt: skip
-
 SPEC: Refused = {
     "nodeSelector": (
         "It makes a host policy: rules for the hosts themselves.",
@@ -66,10 +60,6 @@ PORTS: Refused = {
     "terminatingTLS": ("It needs a proxy that ends TLS.", "Remove it, if the whole port may be allowed."),
     "originatingTLS": ("It needs a proxy that begins TLS.", "Remove it, if the whole port may be allowed."),
     "listener": ("It redirects to an Envoy proxy.", "Remove it, if the whole port may be allowed directly."),
-}
-CIDR_SET: Refused = {
-    "cidrGroupRef": ("CiliumCIDRGroup documents are not read.", "Write the blocks themselves."),
-    "cidrGroupSelector": ("CiliumCIDRGroup documents are not read.", "Write the blocks themselves."),
 }
 ENTITIES: Refused = {
     "kube-apiserver": (

@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 import yaml
 
+from schemas.documents import CLUSTERWIDE
 from state.cluster import Cluster, Endpoint, Host
 from state.manifest import (
     Document,
@@ -54,7 +55,7 @@ def documents(text: str, file: str = "policy.yaml") -> list[Document]:
         body = _value(node, (), marks, file)
         metadata: Any = body.get("metadata") or {}
         kind = body.get("kind", "")
-        namespace = "" if kind == "CiliumClusterwideNetworkPolicy" else metadata.get("namespace", "default")
+        namespace = "" if kind in CLUSTERWIDE else metadata.get("namespace", "default")
         found.append(Document(kind, namespace, metadata.get("name", ""), body, marks, marks[()]))
     return found
 

@@ -26,6 +26,7 @@ BLOCKS: dict[str, tuple[str, ...]] = {
     "fd42::/48": ("fd42:0:0:1::/64",),
     "2001:db8::/32": ("2001:db8::7/128",),
 }
+GROUPS, GROUPED = ("offices", "partners"), ("cidrGroupRef", "cidrGroupSelector")
 WORLD = ("10.1.2.3", "10.96.0.1", "198.51.100.7", "198.51.100.200", "203.0.113.99", "2001:db8::7", "2001:db8:9::1")
 
 
@@ -107,6 +108,26 @@ def sets() -> st.SearchStrategy[Any]:
     return st.sampled_from(sorted(BLOCKS)).flatmap(_set)
 
 
+def group_sets() -> st.SearchStrategy[Any]:
+    """The blocks of groups, by name or by label, with exceptions that need not lie in any of them."""
+    exceptions = st.lists(st.sampled_from(sorted(BLOCKS)), max_size=2, unique=True)
+    named = st.fixed_dictionaries({"cidrGroupRef": st.sampled_from(GROUPS)}, optional={"except": exceptions})
+    labelled = st.fixed_dictionaries({"cidrGroupSelector": plain()}, optional={"except": exceptions})
+    return st.one_of(named, labelled)
+
+
+@st.composite
+def groups(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """A CiliumCIDRGroup of each name: some empty, some alike, some labelled."""
+    found: list[dict[str, Any]] = []
+    for name in GROUPS:
+        blocks = draw(st.lists(st.sampled_from(sorted(BLOCKS)), max_size=3))
+        metadata = {"name": name, "labels": draw(labels())}
+        spec = {"externalCIDRs": blocks}
+        found.append({"apiVersion": "cilium.io/v2", "kind": "CiliumCIDRGroup", "metadata": metadata, "spec": spec})
+    return found
+
+
 @st.composite
 def cilium_port(draw: st.DrawFn) -> dict[str, Any]:
     """One item of toPorts' ports."""
@@ -132,7 +153,7 @@ def cilium_entry(draw: st.DrawFn, way: str) -> dict[str, Any]:
     some: dict[str, st.SearchStrategy[Any]] = {
         "Endpoints": st.lists(prefixed(), max_size=2),
         "CIDR": st.lists(st.sampled_from(sorted(BLOCKS)), max_size=2),
-        "CIDRSet": st.lists(sets(), max_size=2),
+        "CIDRSet": st.lists(st.one_of(sets(), group_sets()), max_size=2),
         "Entities": st.lists(st.sampled_from(entities), max_size=2),
     }
     if kind:
@@ -143,7 +164,13 @@ def cilium_entry(draw: st.DrawFn, way: str) -> dict[str, Any]:
         found["toPorts"] = draw(st.lists(row, max_size=2))
     elif what == 4:
         one = st.sampled_from(
-            ({"type": 8}, {"family": "IPv4", "type": 3}, {"family": "IPv6", "type": 128}, {"family": "IPv6", "type": 1})
+            (
+                {"type": 8},
+                {"type": "DestinationUnreachable"},
+                {"family": "IPv4", "type": "3"},
+                {"family": "IPv6", "type": 1},
+                {"family": "IPv6", "type": "EchoRequest"},
+            )
         )
         found["icmps"] = [{"fields": draw(st.lists(one, max_size=2))}]
     return found
@@ -209,8 +236,8 @@ def kubernetes_spec(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Policy documents as plain values."""
-    found: list[dict[str, Any]] = []
+    """Policy documents as plain values, and the groups that they may refer to."""
+    found: list[dict[str, Any]] = draw(groups())
     for number in range(draw(st.integers(1, 4))):
         kind = draw(st.sampled_from(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "NetworkPolicy")))
         metadata: dict[str, Any] = {"name": f"p{number}"}

@@ -10,13 +10,32 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+# IANA's numbers of ICMP types under the names that Cilium gives them.
+TYPES = {
+    "IPv4": {
+        "EchoReply": 0, "DestinationUnreachable": 3, "Redirect": 5, "Echo": 8, "EchoRequest": 8,
+        "RouterAdvertisement": 9, "RouterSelection": 10, "TimeExceeded": 11, "ParameterProblem": 12, "Timestamp": 13,
+        "TimestampReply": 14, "Photuris": 40, "ExtendedEchoRequest": 42, "ExtendedEchoReply": 43,
+    },
+    "IPv6": {
+        "DestinationUnreachable": 1, "PacketTooBig": 2, "TimeExceeded": 3, "ParameterProblem": 4, "EchoRequest": 128,
+        "EchoReply": 129, "MulticastListenerQuery": 130, "MulticastListenerReport": 131, "MulticastListenerDone": 132,
+        "RouterSolicitation": 133, "RouterAdvertisement": 134, "NeighborSolicitation": 135,
+        "NeighborAdvertisement": 136, "RedirectMessage": 137, "RouterRenumbering": 138,
+        "ICMPNodeInformationQuery": 139, "ICMPNodeInformationResponse": 140,
+        "InverseNeighborDiscoverySolicitation": 141, "InverseNeighborDiscoveryAdvertisement": 142,
+        "HomeAgentAddressDiscoveryRequest": 144, "HomeAgentAddressDiscoveryReply": 145,
+        "MobilePrefixSolicitation": 146, "MobilePrefixAdvertisement": 147, "DuplicateAddressRequestCodeSuffix": 157,
+        "DuplicateAddressConfirmationCodeSuffix": 158, "ExtendedEchoRequest": 160, "ExtendedEchoReply": 161,
+    },
+}  # fmt: skip
 NAMESPACE = "io.kubernetes.pod.namespace"
 OF_NAMESPACE = "io.cilium.k8s.namespace.labels."
 
 
 @dataclass(frozen=True)
 class End:
-    """One end of a packet. `kind` is endpoint, host or world."""
+    """One end of a packet. `kind` is endpoint, host, world, or nobody: an address kept for endpoints that none has."""
 
     kind: str
     name: str
@@ -41,6 +60,8 @@ class Packet:
 def allowed(documents: list[Any], packet: Packet, cluster: str) -> bool:
     """Whether the packet passes: the source's egress and the destination's ingress."""
     source, destination = packet.source, packet.destination
+    if "nobody" in (source.kind, destination.kind):
+        return False
     if source.kind == "endpoint" and source.name == destination.name:
         return True
     if source.kind == "host" and source.host == destination.host and destination.kind == "endpoint":
@@ -54,10 +75,12 @@ def half(documents: list[Any], packet: Packet, direction: str, cluster: str) -> 
     """Whether one end lets the packet pass: deny beats allow, and who is isolated needs an allow."""
     isolated = granted = False
     for document in documents:
+        if document["kind"] == "CiliumCIDRGroup":
+            continue
         if document["kind"] == "NetworkPolicy":
             now, allow, deny = kubernetes(document, packet, direction)
         else:
-            now, allow, deny = cilium(document, packet, direction, cluster)
+            now, allow, deny = cilium(document, packet, direction, cluster, documents)
         if deny:
             return False
         isolated, granted = isolated or now, granted or allow
@@ -173,8 +196,10 @@ def inside(address: str, block: str) -> bool:
 # Cilium
 
 
-def cilium(document: Any, packet: Packet, direction: str, cluster: str) -> tuple[bool, bool, bool]:
-    """Whether a Cilium policy isolates the subject, allows the packet, denies it."""
+def cilium(
+    document: Any, packet: Packet, direction: str, cluster: str, documents: list[Any]
+) -> tuple[bool, bool, bool]:
+    """Whether a Cilium policy isolates the subject, allows the packet, denies it; `documents` has the groups."""
     clusterwide = document["kind"] == "CiliumClusterwideNetworkPolicy"
     namespace = "" if clusterwide else document["metadata"].get("namespace", "default")
     subject, peer = ends(packet, direction)
@@ -188,7 +213,7 @@ def cilium(document: Any, packet: Packet, direction: str, cluster: str) -> tuple
         switches: Any = spec.get("enableDefaultDeny") or {}
         default: Any = switches.get(direction)
         isolated = isolated or (bool(allows or denies) if default is None else bool(default))
-        context = (packet, direction, namespace, cluster)
+        context = (packet, direction, namespace, cluster, documents)
         allow = allow or any(entry_matches(entry, peer, subject, *context) for entry in allows)
         deny = deny or any(entry_matches(entry, peer, subject, *context) for entry in denies)
     return isolated, allow, deny
@@ -224,7 +249,14 @@ def labelled(selector: dict[str, Any], end: End, seen_from: str, cluster: str) -
 
 
 def entry_matches(
-    entry: Any, peer: End, subject: End, packet: Packet, direction: str, namespace: str, cluster: str
+    entry: Any,
+    peer: End,
+    subject: End,
+    packet: Packet,
+    direction: str,
+    namespace: str,
+    cluster: str,
+    documents: list[Any],
 ) -> bool:
     """Whether an entry of a section is about this packet."""
     way = "from" if direction == "ingress" else "to"
@@ -239,18 +271,40 @@ def entry_matches(
         return False
     if not said:
         return True
+    if any(entry[name] == [] for name in said):
+        return False
     outside = peer.kind == "world"
     return (
         any(cilium_peer(item, peer, subject, namespace, cluster) for item in some(entry, f"{way}Endpoints"))
         or any(entity(item, peer, subject) for item in some(entry, f"{way}Entities"))
         or (outside and any(inside(peer.address, block) for block in some(entry, f"{way}CIDR")))
-        or (outside and any(in_set(item, peer.address) for item in some(entry, f"{way}CIDRSet")))
+        or (outside and any(in_set(item, peer.address, documents) for item in some(entry, f"{way}CIDRSet")))
     )
 
 
-def in_set(item: Any, address: str) -> bool:
-    """One item of a CIDR set."""
-    return inside(address, item["cidr"]) and not any(inside(address, part) for part in some(item, "except"))
+def in_set(item: Any, address: str, documents: list[Any]) -> bool:
+    """One item of a CIDR set: a block, or those of the groups it names or selects."""
+    if any(inside(address, part) for part in some(item, "except")):
+        return False
+    if item.get("cidr"):
+        return inside(address, item["cidr"])
+    return any(
+        inside(address, block)
+        for group in documents
+        if group["kind"] == "CiliumCIDRGroup" and refers(item, group["metadata"])
+        for block in group["spec"]["externalCIDRs"]
+    )
+
+
+def refers(item: Any, metadata: Any) -> bool:
+    """Whether an item of a CIDR set means the group with this metadata."""
+    if item.get("cidrGroupRef"):
+        return bool(item["cidrGroupRef"] == metadata["name"])
+    labels = metadata.get("labels") or {}
+    return all(
+        holds(one, [labels[one["key"]]] if one["key"] in labels else [])
+        for one in expressions(item["cidrGroupSelector"])
+    )
 
 
 def cilium_peer(selector: Any, peer: End, subject: End, namespace: str, cluster: str) -> bool:
@@ -294,5 +348,7 @@ def cilium_port(port: Any, packet: Packet) -> bool:
 
 def icmp(one: Any, packet: Packet) -> bool:
     """One item of icmps' fields."""
-    family = "ICMP" if one.get("family", "IPv4") == "IPv4" else "ICMPV6"
-    return bool(packet.protocol == family and packet.port == one["type"])
+    family = one.get("family", "IPv4")
+    kind = str(one["type"])
+    number = int(kind) if kind.isdigit() else TYPES[family][kind]
+    return packet.protocol == {"IPv4": "ICMP", "IPv6": "ICMPV6"}[family] and packet.port == number

@@ -1,23 +1,27 @@
 """The traps of the policy languages as data: every file in cases/ is a list of cases, each with documents and verdicts.
 
-A probe reads `FROM -> TO PORT/PROTOCOL allow|deny`, ICMP without a port. The tables of both ends are asked too.
+A probe reads `FROM -> TO PORT/PROTOCOL allow|deny`, ICMP without a port or with its type. The naive evaluator and the
+tables of both ends are asked too.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import yaml
 
+from state.cluster import Cluster
 from state.policy import parties
 from state.policy.documents import check
 from state.policy.engine import Engine
+from state.policy.parties import Party
 from state.problem import errors
+from tests.policy import naive
 from tests.policy.clusters import Pod, cluster, documents, manifest
 from tests.policy.hosts import tables
-from tests.policy.test_differential import compiled_verdict
+from tests.policy.test_differential import compiled_verdict, plain
 
 FOLDER = Path(__file__).parent / "cases"
 
@@ -54,6 +58,19 @@ def pods(case: dict[str, Any]) -> list[Pod]:
     return found
 
 
+def first_packet(
+    state: Cluster, source: Party, destination: Party, protocol: str, number: str
+) -> Optional[naive.Packet]:
+    """The packet that a probe means, in the first family both ends have; None where the ends have no addresses."""
+    versions = parties.families(source, destination)
+    if not versions:
+        return None
+    ends = [plain(state, end.by(versions[0])) for end in (source, destination)]
+    if protocol == "ICMP":
+        protocol, number = ("ICMP", number or "8") if versions[0] == 4 else ("ICMPV6", number or "128")
+    return naive.Packet(ends[0], ends[1], protocol, int(number))
+
+
 @pytest.mark.parametrize("case", cases("verdicts-*.yaml"))
 def test_verdicts(case: dict[str, Any]) -> None:
     policies = documents(case["policies"])
@@ -66,6 +83,11 @@ def test_verdicts(case: dict[str, Any]) -> None:
         source, destination = parties.find(state, origin), parties.find(state, target)
         verdict = engine.decide(source, destination, protocol, int(number) if number else None)
         assert verdict.word == expected, f"{probe}: {verdict.reason}"
+        if (packet := first_packet(state, source, destination, protocol, number)) is not None:
+            bodies = [policy.body for policy in policies]
+            assert naive.allowed(bodies, packet, state.name) == verdict.allowed, (
+                f"{probe}: the naive one says otherwise"
+            )
         if number and protocol != "ICMP" and not source.nobody and not destination.nobody and source != destination:
             seen = compiled_verdict(hosts, source, destination, protocol, int(number))
             assert seen == verdict.allowed, f"{probe}: the tables say otherwise"

@@ -51,7 +51,7 @@ def plain(state: Cluster, party: Party) -> naive.End:
         return naive.End("endpoint", endpoint.key, address, endpoint.host, endpoint.namespace, labels, space, ports)
     if party.host is not None:
         return naive.End("host", party.host.name, address, party.host.name)
-    return naive.End("world", party.name, address)
+    return naive.End("nobody" if party.nobody else "world", party.name, address)
 
 
 def compiled_verdict(hosts: Mapping[str, Encoded], source: Party, destination: Party, protocol: str, port: int) -> bool:
@@ -95,6 +95,16 @@ def test_engine_naive_evaluator_and_tables_agree(pods: list[Pod], bodies: list[d
 def note(bodies: list[dict[str, Any]]) -> None:
     """Say how often the traps occur: pytest --hypothesis-show-statistics prints it."""
     text = str(bodies)
-    for word in ("Deny'", "except", "endPort", "nosuch", "ipBlock", "enableDefaultDeny", "icmps", "NotIn"):
+    for word in (
+        "Deny'",
+        "except",
+        "endPort",
+        "nosuch",
+        "ipBlock",
+        "enableDefaultDeny",
+        "icmps",
+        "NotIn",
+        *generate.GROUPED,
+    ):
         if word in text:
             event(f"has {word}")

@@ -11,6 +11,12 @@ WEB = "  web: {host: alpha, namespace: shop, labels: {app: web}, attach: {netns:
 DB = "  db: {host: beta, namespace: shop, labels: {app: db}, attach: {netns: db}}"
 RANGES = 'endpoints: {ipv4: 10.42.0.0/16, ipv6: "fd42::/48"}'
 PORT = "      toPorts: [{ports: [{port: sql, protocol: UDP}]}]\n"
+GROUP = """\
+apiVersion: cilium.io/v2
+kind: CiliumCIDRGroup
+metadata: {name: offices}
+spec: {externalCIDRs: [198.51.100.0/24]}
+"""
 ASSERTION = "from: shop/web, to: shop/db, port: 80/TCP, expect: allow"
 
 
@@ -294,6 +300,12 @@ POLICIES = [
     Case("an unknown kind", {}, policy("kind: CiliumNetworkPolicy", "kind: CiliumNetworkPolice")),
     Case("a kind netctl has no use for", {}, policy("kind: CiliumNetworkPolicy", "kind: Deployment")),
     Case("no kind", {}, policy("kind: CiliumNetworkPolicy\n", "")),
+    Case("a group of addresses given twice", {}, {"groups.yaml": f"{GROUP}---\n{GROUP}"}),
+    Case(
+        "a group of addresses in a namespace", {}, {"groups.yaml": GROUP.replace("{name:", "{namespace: shop, name:")}
+    ),
+    Case("a group of addresses of another version", {}, {"groups.yaml": GROUP.replace("v2", "v3")}),
+    Case("a group of addresses of the older version", {}, {"groups.yaml": GROUP.replace("v2", "v2alpha1")}),
     Case("an old apiVersion", {}, policy("cilium.io/v2", "cilium.io/v1")),
     Case("no name", {}, policy("{name: db, namespace: shop}", "{namespace: shop}")),
     Case("a number as a name", {}, policy("name: db,", "name: 12,")),
