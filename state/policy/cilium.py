@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Optional
 
 from state.manifest import Json
-from state.policy import metadata, peers, ports, selectors
+from state.policy import layer7, metadata, peers, ports, selectors
 from state.policy.cidr_groups import Groups
 from state.policy.labels import NAMESPACE, Selector, namespace_is
 from state.policy.node import Node, title
 from state.policy.ports import MOST
 from state.policy.rules import Peers, Ports, Rule, Rules, Section, rule_id
-from state.policy.unenforced import FROM, PORTS, SPEC, TO
+from state.policy.shapes import Check, each, fields, name, text
+from state.policy.unenforced import FROM, NOT_IN_DENIALS, PORTS, SPEC, TO
 from state.policy.verdicts import Outcome
 
 KINDS = ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy")
+ABOUT: Mapping[str, Check] = {
+    "description": text,
+    "labels": each(fields({"key": name, "value": text, "source": text}, required=("key",))),
+}
+LONGEST_LOG = 32  # as Cilium
 DIRECTIONS = {
     "ingress": ("ingress", Outcome.ALLOW),
     "ingressDeny": ("ingress", Outcome.DENY),
@@ -43,16 +49,17 @@ def read(document: Node, groups: Groups) -> Rules:
 
 
 def _spec(node: Node, groups: Groups) -> Rules:
-    if not node.mapping(("endpointSelector", "enableDefaultDeny", "description", "labels", *DIRECTIONS), SPEC):
+    if not node.mapping((*ABOUT, "endpointSelector", "enableDefaultDeny", "log", *DIRECTIONS), SPEC):
         return Rules()
-    subject, isolation = _subject(node), _isolation(node)
+    _about(node)
+    subject, isolation, log = _subject(node), _isolation(node), _log(node)
     lists = {key: [] if (child := node.get(key)) is None else child.items() for key in DIRECTIONS}
     if not any(lists.values()):
         node.wrong(
             f"{node.where} says nothing: none of {', '.join(DIRECTIONS)} has an entry",
             "In a Cilium policy an empty list does not isolate. `ingress: [{}]` denies everything that comes in.",
         )
-    rules = [_rule(entry, key, subject, groups) for key, entries in lists.items() for entry in entries]
+    rules = [_rule(entry, key, subject, groups, log) for key, entries in lists.items() for entry in entries]
     if subject is None:
         return Rules()
     sections: list[Section] = []
@@ -60,9 +67,39 @@ def _spec(node: Node, groups: Groups) -> Rules:
         speaking = [key for key in (direction, f"{direction}Deny") if lists[key]]
         if speaking or isolation[direction]:
             place = node.document.at((*node.path, speaking[0] if speaking else "enableDefaultDeny"))
+            if not speaking:
+                _warn_of_silence(node, direction)
             isolates = bool(speaking) if isolation[direction] is None else bool(isolation[direction])
             sections.append(Section(title(node.document), direction, subject, isolates, place))
     return Rules(tuple(sections), tuple(rule for rule in rules if rule is not None))
+
+
+def _warn_of_silence(node: Node, direction: str) -> None:
+    switch = node.get("enableDefaultDeny")
+    if switch is not None:
+        switch.warn(
+            f"{switch.where} isolates {direction}, of which {node.where} says nothing",
+            "That is what the field says, and netctl does it. Cilium itself looks at the switch only where there are "
+            f"entries: write `{direction}: [{{}}]` for the same in both.",
+        )
+
+
+def _about(node: Node) -> None:
+    """Check what a spec says about itself. It decides nothing."""
+    for key, check in ABOUT.items():
+        child = node.get(key)
+        if child is not None:
+            check(child)
+
+
+def _log(node: Node) -> str:
+    """The text that goes with every event about the rules."""
+    given = node.get("log")
+    written = None if given is None or not given.mapping(("value",), {}) else given.get("value")
+    found = "" if written is None else written.text() or ""
+    if written is not None and not (len(found) <= LONGEST_LOG and found.isprintable()):
+        written.wrong(f"{written.where} is too long, or not printable", f"It has at most {LONGEST_LOG} characters.")
+    return found
 
 
 def _isolation(node: Node) -> dict[str, Optional[bool]]:
@@ -94,13 +131,16 @@ def _subject(node: Node) -> Optional[Selector]:
     return selector.also(namespace_is(namespace))
 
 
-def _rule(node: Node, key: str, subject: Optional[Selector], groups: Groups) -> Optional[Rule]:
+def _rule(node: Node, key: str, subject: Optional[Selector], groups: Groups, log: str) -> Optional[Rule]:
     direction, outcome = DIRECTIONS[key]
     way, refused = ("from", FROM) if direction == "ingress" else ("to", TO)
     before = sum(problem.severity == "error" for problem in node.problems)
-    if not node.mapping((*(f"{way}{name}" for name in peers.ENFORCED), "toPorts", "icmps"), refused):
+    denied = NOT_IN_DENIALS if outcome is Outcome.DENY else ()
+    refused = {key: refusal for key, refusal in refused.items() if key not in denied}
+    if not node.mapping((*(f"{way}{kind}" for kind in peers.ENFORCED), "toPorts", "icmps", *denied), refused):
         return None
-    whom, allowed = peers.read(node, way, groups), _ports(node)
+    _deniable(node, denied)
+    whom, allowed = peers.read(node, way, groups), _ports(node, key)
     if whom is None:  # nothing is said of the other end: with ports everyone is meant, without them nobody
         if allowed is None:
             return None
@@ -109,9 +149,17 @@ def _rule(node: Node, key: str, subject: Optional[Selector], groups: Groups) -> 
     if subject is None or wrong or whom == Peers() or allowed == ():
         return None
     document = node.document
-    text: Json = [_raw(node, "endpointSelector"), key, node.value]
-    number = rule_id(document.kind, document.namespace, document.name, direction, text)
-    return Rule(number, title(document), direction, subject, outcome, whom, allowed, node.source)
+    said: Json = [_raw(node, "endpointSelector"), key, node.value]
+    number = rule_id(document.kind, document.namespace, document.name, direction, said)
+    return Rule(number, title(document), direction, subject, outcome, whom, allowed, node.source, log)
+
+
+def _deniable(node: Node, never: Collection[str]) -> None:
+    """Note what a denial has that only an allow may have."""
+    for key in never:
+        child = node.get(key)
+        if child is not None:
+            child.wrong(f"a denial has no {key}", "It speaks of peers, ports and kinds of ICMP alone, for Cilium too.")
 
 
 def _raw(node: Node, key: str) -> Json:
@@ -125,7 +173,7 @@ def _raw(node: Node, key: str) -> Json:
     return value.get(key) if isinstance(value, dict) else None
 
 
-def _ports(node: Node) -> Optional[tuple[Ports, ...]]:
+def _ports(node: Node, key: str) -> Optional[tuple[Ports, ...]]:
     """The ports and kinds of ICMP; None where the entry does not say, () where it says so little that it means none."""
     to_ports, icmps = node.get("toPorts"), node.get("icmps")
     rows = [] if to_ports is None else to_ports.items()
@@ -135,9 +183,14 @@ def _ports(node: Node) -> Optional[tuple[Ports, ...]]:
     if not rows and not kinds:
         return None
     found: list[Ports] = []
+    direction, outcome = DIRECTIONS[key]
+    denied, refused = ((), PORTS) if outcome is Outcome.ALLOW else (NOT_IN_DENIALS, {})
     for row in rows:
-        if row.mapping(("ports",), PORTS):
+        if row.mapping(("ports", *denied), refused):
+            _deniable(row, denied)
             found += _listed(row, "ports", ports.cilium)
+            if outcome is Outcome.ALLOW:
+                layer7.fits(row, direction)
     for kind in kinds:
         if kind.mapping(("fields",), {}):
             found += _listed(kind, "fields", ports.icmp)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Optional, Union
 
@@ -61,7 +61,7 @@ class Node:
         pairs = self.value.items() if isinstance(self.value, dict) else ()
         return [key for key, value in pairs if value is not None]
 
-    def mapping(self, known: Collection[str], refused: Mapping[str, tuple[str, str]], free: bool = False) -> bool:
+    def mapping(self, known: Collection[str], refused: Mapping[str, Refusal], free: bool = False) -> bool:
         """Whether this is a mapping. Its keys must be known (unless `free`); those of `refused` are refused by name."""
         if not isinstance(self.value, dict):
             self.wrong(f"{self.where} must be a mapping, not {_a(self.value)}")
@@ -69,8 +69,7 @@ class Node:
         for key, value in self.value.items():
             child = self._child(key, value)
             if key in refused:
-                if value is not None:
-                    child.refuse(*refused[key])
+                refused[key].of(child)
             elif not free and key not in known:
                 child.wrong(
                     f"{self.where or self.document.kind} has no field `{key}`{suggestion(key, [*known, *refused])}",
@@ -121,6 +120,33 @@ class Node:
             return self.value
         self.wrong(f"{self.where} must be a number from {first} to {last}, not {_a(self.value)}")
         return None
+
+
+def demands(value: Json) -> bool:
+    """Whether a field says something: absent and null do not."""
+    return value is not None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A field that netctl knows and does not enforce: what it is, and what to do instead.
+
+    `check` notes what is wrong with the field itself: a mistake in it is told today. `demands` is whether a value of it
+    asks for anything; one that does not is no reason to refuse.
+    """
+
+    what: str
+    instead: str
+    check: Callable[[Node], None]
+    demands: Callable[[Json], bool] = demands
+
+    def of(self, field: Node) -> None:
+        """Note what is wrong with the field, and that it is not enforced."""
+        if field.value is None:
+            return
+        if self.demands(field.value):
+            field.refuse(self.what, self.instead)
+        self.check(field)
 
 
 def root(document: Document, problems: list[Problem]) -> Node:

@@ -13,6 +13,7 @@ from state.policy.unenforced import ENTITIES
 
 ENFORCED = ("Endpoints", "CIDR", "CIDRSet", "Entities")
 """The kinds of peers that netctl enforces, as they follow `from` and `to`."""
+EVERY_KIND = (*ENFORCED, "Nodes", "Groups", "Services", "FQDNs")
 KNOWN_ENTITIES = (
     "all", "world", "world-ipv4", "world-ipv6", "cluster", "host", "remote-node", "none",
     "health", "init", "ingress", "unmanaged",
@@ -24,7 +25,7 @@ def read(node: Node, way: str, groups: Groups) -> Optional[Peers]:
     """Whom the entry means; `way` is `from` or `to`. None where it does not say; an empty list means nobody."""
     given = {name: node.get(f"{way}{name}") for name in ENFORCED}
     items = {name: [] if child is None else child.items() for name, child in given.items()}
-    used = [f"{way}{name}" for name, children in items.items() if children]
+    used = [key for kind in EVERY_KIND if (child := node.get(key := f"{way}{kind}")) is not None and child.value != []]
     if len(used) > 1:
         node.wrong(
             f"{node.where} combines {' and '.join(used)}",

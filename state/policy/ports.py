@@ -35,10 +35,9 @@ ICMP_TYPES: Mapping[str, Mapping[str, int]] = {
 }  # fmt: skip
 
 _CARRIED = ("TCP", "UDP", "SCTP")
-_FOREIGN = {
-    name: (f"{name} is not a protocol with ports.", "Allow it with `icmps`, or with a rule without ports.")
-    for name in ("ICMP", "ICMPv6", "VRRP", "IGMP")
-}
+# Cilium takes these in place of a protocol with ports where its extended protocols are switched on.
+_EXTENDED = ("VRRP", "IGMP", "GRE", "IPIP", "IPV6", "ESP", "AH")
+_ICMP = ("ICMP", "ICMPv6", "ICMPV6")
 
 
 def cilium(node: Node) -> list[Ports]:
@@ -80,8 +79,11 @@ def _range(node: Node, first: int, end: Optional[Node], protocols: Iterable[str]
 
 def _protocol(node: Node, default: str) -> Optional[tuple[str, ...]]:
     child = node.get("protocol")
-    if child is not None and isinstance(child.value, str) and child.value in _FOREIGN:
-        child.refuse(*_FOREIGN[child.value], child.value)
+    if child is not None and default == "ANY" and child.value in _EXTENDED:
+        child.refuse("Endpoints speak TCP, UDP, SCTP and ICMP alone.", "Remove the item.", str(child.value))
+        return None
+    if child is not None and child.value in _ICMP:
+        child.wrong(f"`{child.value}` has no ports", "Allow it with `icmps`, or with a rule without ports.")
         return None
     name = default if child is None else child.choice((*_CARRIED, "ANY") if default == "ANY" else _CARRIED)
     return _CARRIED if name == "ANY" else None if name is None else (name,)

@@ -75,7 +75,10 @@ class Peers:
 
 @dataclass(frozen=True)
 class Rule:
-    """One entry of a document. `ports` None: every port of every protocol. `document` is `KIND namespace/name`."""
+    """One entry of a document. `ports` None: every port of every protocol. `document` is `KIND namespace/name`.
+
+    `log` goes with every event that the rule decides; it means nothing, and is no part of the rule's number.
+    """
 
     id: int
     document: str
@@ -85,6 +88,7 @@ class Rule:
     peers: Peers
     ports: Optional[tuple[Ports, ...]]
     source: Source
+    log: str = ""
 
 
 @dataclass(frozen=True)

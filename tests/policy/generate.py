@@ -145,7 +145,7 @@ def cilium_port(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def cilium_entry(draw: st.DrawFn, way: str) -> dict[str, Any]:
+def cilium_entry(draw: st.DrawFn, way: str, denial: bool) -> dict[str, Any]:
     """One entry of ingress, egress or their denials."""
     found: dict[str, Any] = {}
     kind = draw(st.sampled_from(("", "Endpoints", "Endpoints", "CIDR", "CIDRSet", "Entities")))
@@ -160,7 +160,10 @@ def cilium_entry(draw: st.DrawFn, way: str) -> dict[str, Any]:
         found[f"{way}{kind}"] = draw(some[kind])
     what = draw(st.integers(0, 5))
     if what in (1, 2, 3):
-        row = st.fixed_dictionaries({}, optional={"ports": st.lists(cilium_port(), max_size=3)})
+        rows: dict[str, st.SearchStrategy[Any]] = {"ports": st.lists(cilium_port(), max_size=3)}
+        if not denial:
+            rows["rules"] = st.sampled_from(({}, {"http": []}, {"dns": None}))
+        row = st.fixed_dictionaries({}, optional=rows)
         found["toPorts"] = draw(st.lists(row, max_size=2))
     elif what == 4:
         one = st.sampled_from(
@@ -185,7 +188,9 @@ def cilium_spec(draw: st.DrawFn) -> dict[str, Any]:
     )
     for place, name in enumerate(sections):
         way = "from" if name.startswith("ingress") else "to"
-        found[name] = draw(st.lists(cilium_entry(way), min_size=0 if place else 1, max_size=2))
+        found[name] = draw(st.lists(cilium_entry(way, name.endswith("Deny")), min_size=0 if place else 1, max_size=2))
+    if draw(st.booleans()):
+        found.update(description="d", labels=[{"key": "team", "value": "shop"}], log={"value": "ticket"})
     if draw(st.integers(0, 3)) == 0:
         found["enableDefaultDeny"] = draw(
             st.dictionaries(st.sampled_from(("ingress", "egress")), st.booleans(), max_size=2)

@@ -300,7 +300,7 @@ def refers(item: Any, metadata: Any) -> bool:
     """Whether an item of a CIDR set means the group with this metadata."""
     if item.get("cidrGroupRef"):
         return bool(item["cidrGroupRef"] == metadata["name"])
-    labels = metadata.get("labels") or {}
+    labels: dict[str, str] = metadata.get("labels") or {}
     return all(
         holds(one, [labels[one["key"]]] if one["key"] in labels else [])
         for one in expressions(item["cidrGroupSelector"])
