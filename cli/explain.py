@@ -22,10 +22,11 @@ PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMP", 132: "SCTP"}
 
 @dataclass(frozen=True)
 class Why:
-    """The reason in a sentence, and the lines of the manifest that decided."""
+    """The reason in a sentence, the lines of the manifest that decided, and what the rule wants said (`log`)."""
 
     sentence: str
     rules: tuple[Source, ...] = ()
+    log: str = ""
 
 
 class Explainer:
@@ -48,7 +49,7 @@ class Explainer:
             return Why(event.reason)
         if event.rule in self._places:
             place = self._places[event.rule]
-            return Why(f"{'allowed' if passed else 'denied'} by {place}", (place,))
+            return Why(f"{'allowed' if passed else 'denied'} by {place}", (place,), self._logs.get(event.rule, ""))
         if event.rule == DEFAULT_DENY and not passed:
             return self._isolated(event, host)
         if event.rule in BUILT_IN and event.rule != DEFAULT_DENY:
@@ -76,6 +77,10 @@ class Explainer:
     @cached_property
     def _places(self) -> Mapping[int, Source]:
         return {number: Source(place.file, place.line) for number, place in rule_sources(self._cluster).items()}
+
+    @cached_property
+    def _logs(self) -> Mapping[int, str]:
+        return {rule.id: rule.log for rule in self._engine.rules.rules if rule.log}
 
     @cached_property
     def _endpoints(self) -> Mapping[tuple[str, int], str]:

@@ -28,9 +28,10 @@ def text(sighting: Sighting, explain: Explainer, words: Words, output: str) -> s
     source, target = (end(explain, event, which) for which in ("source", "destination"))
     left, right = (words.identity(of, sighting.host) for of in (event.source_identity, event.destination_identity))
     why = explain.why(event, sighting.host)
+    log = f" (log: {why.log})" if why.log else ""
     return (
         f"{moment} {sighting.host} {event.type.upper()} {event.direction}: {source} -> {target} {protocol(event)}\n"
-        f"    {left} -> {right}: {why.sentence}"
+        f"    {left} -> {right}: {why.sentence}{log}"
     )
 
 
@@ -84,6 +85,7 @@ def document(sighting: Sighting, explain: Explainer, words: Words) -> dict[str, 
         "endpoint": explain.subject(event, sighting.host) if event.endpoint else None,
         "reason": why.sentence,
         "drop_reason": event.reason if event.type == "drop" else None,
+        "log": why.log or None,
         "rules": [f"{place.file}:{place.line}" for place in why.rules],
         "length": event.length,
     }

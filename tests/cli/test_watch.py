@@ -25,6 +25,7 @@ from state.kernel_bpf import Event
 from state.policy.compiler import compile_policies, rule_sources
 from state.policy.tables import block_numbers
 from state.problem import HostError, Problem, Unreachable
+from tests.policy.clusters import documents
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "three-hosts"
 
@@ -166,6 +167,25 @@ def test_a_denial_names_its_rule(shop: Cluster) -> None:
     rules = {(place.file, place.line): number for number, place in rule_sources(shop).items()}
     found = event(shop, "ops/probe", "shop/db-1", rule=rules["policies/ops.yaml", 19], reason="denied by rule")
     assert Explainer(shop).why(found, "beta").sentence == "denied by policies/ops.yaml:19"
+
+
+LOGGED = """
+kind: CiliumNetworkPolicy
+metadata: {name: probes, namespace: shop}
+spec:
+  endpointSelector: {matchLabels: {app: db}}
+  log: {value: ticket 4711}
+  ingressDeny: [{fromEndpoints: [{matchLabels: {app: cache}}]}]
+"""
+
+
+def test_what_a_policy_wants_said_goes_with_the_events_of_its_rules(shop: Cluster) -> None:
+    logged = replace(shop, documents=tuple(documents(LOGGED)))
+    (number,) = rule_sources(logged)
+    sighting = Sighting("beta", 0.0, event(shop, "shop/cache-1", "shop/db-1", rule=number, reason="denied by rule"))
+    shown = [sightings.text(sighting, Explainer(logged), Words((), logged), output) for output in ("text", "json")]
+    assert shown[0].endswith(": denied by policy.yaml:7 (log: ticket 4711)")
+    assert json.loads(shown[1])["log"] == "ticket 4711"
 
 
 def test_what_is_no_policys_doing_is_told_by_the_datapaths_word(shop: Cluster) -> None:
