@@ -13,7 +13,7 @@ from state.policy.node import Node, title
 from state.policy.ports import MOST
 from state.policy.rules import Peers, Ports, Rule, Rules, Section, rule_id
 from state.policy.shapes import Check, each, fields, name, text
-from state.policy.unenforced import FROM, NOT_IN_DENIALS, PORTS, SPEC, TO
+from state.policy.unenforced import FROM, NOT_IN_DENIALS, PORTS, SPEC, TO, Refused
 from state.policy.verdicts import Outcome
 
 KINDS = ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy")
@@ -184,12 +184,14 @@ def _ports(node: Node, key: str) -> Optional[tuple[Ports, ...]]:
         return None
     found: list[Ports] = []
     direction, outcome = DIRECTIONS[key]
-    denied, refused = ((), PORTS) if outcome is Outcome.ALLOW else (NOT_IN_DENIALS, {})
+    allows = outcome is Outcome.ALLOW
+    denied = () if allows else tuple(PORTS)
+    refused: Refused = PORTS if allows else {}
     for row in rows:
         if row.mapping(("ports", *denied), refused):
             _deniable(row, denied)
             found += _listed(row, "ports", ports.cilium)
-            if outcome is Outcome.ALLOW:
+            if allows:
                 layer7.fits(row, direction)
     for kind in kinds:
         if kind.mapping(("fields",), {}):

@@ -121,8 +121,8 @@ PORTS: Refused = {
         "It redirects to an Envoy proxy.", "Remove it, if the whole port may be allowed directly.", layer7.LISTENER
     ),
 }
-NOT_IN_DENIALS = ("authentication", "auth", "toFQDNs", *PORTS)
-"""What only an allow can ask for: to deny a request, or a name, is to allow the others."""
+NOT_IN_DENIALS = ("authentication", "auth", "toFQDNs")
+"""What only an entry that allows may have; of an item of toPorts, everything in PORTS."""
 
 ENTITIES: Mapping[str, tuple[str, str]] = {
     "kube-apiserver": (
