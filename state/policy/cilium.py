@@ -37,7 +37,7 @@ def read(document: Node, groups: Groups) -> Rules:
     metadata.labels(document)
     spec, specs = document.get("spec"), document.get("specs")
     found = ([] if spec is None else [spec]) + ([] if specs is None else specs.items())
-    if not found:
+    if spec is None and (specs is None or specs.value == []):
         document.wrong(
             f"{title(document.document)} has no spec", "A policy says what it means under `spec` or `specs`."
         )
@@ -54,7 +54,7 @@ def _spec(node: Node, groups: Groups) -> Rules:
     _about(node)
     subject, isolation, log = _subject(node), _isolation(node), _log(node)
     lists = {key: [] if (child := node.get(key)) is None else child.items() for key in DIRECTIONS}
-    if not any(lists.values()):
+    if all((child := node.get(key)) is None or child.value == [] for key in DIRECTIONS):
         node.wrong(
             f"{node.where} says nothing: none of {', '.join(DIRECTIONS)} has an entry",
             "In a Cilium policy an empty list does not isolate. `ingress: [{}]` denies everything that comes in.",

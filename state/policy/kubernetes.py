@@ -12,6 +12,7 @@ from state.policy.rules import Cidr, Peers, Ports, Rule, Rules, Section, rule_id
 from state.policy.verdicts import Outcome
 
 KIND = "NetworkPolicy"
+MOST_TYPES = 2  # as Kubernetes, even of one type twice
 
 
 def read(document: Node) -> Rules:
@@ -51,6 +52,8 @@ def _directions(node: Node, has_egress: bool) -> tuple[str, ...]:
     """The directions the policy isolates. Without policyTypes: ingress, and egress if there are egress rules."""
     given = node.get("policyTypes")
     types = [] if given is None else [item.choice(("Ingress", "Egress")) for item in given.items()]
+    if given is not None and len(types) > MOST_TYPES:
+        given.wrong(f"{given.where} has {len(types)} items", "There are two: Ingress and Egress.")
     if not types:
         egress = node.get("egress")
         if egress is not None and not has_egress:
