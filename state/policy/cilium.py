@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Optional
 
 from state.manifest import Json
@@ -16,7 +17,8 @@ from state.policy.shapes import Check, each, fields, name, text
 from state.policy.unenforced import FROM, NOT_IN_DENIALS, PORTS, SPEC, TO, Refused
 from state.policy.verdicts import Outcome
 
-KINDS = ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy")
+CLUSTERWIDE = "CiliumClusterwideNetworkPolicy"
+KINDS = ("CiliumNetworkPolicy", CLUSTERWIDE)
 ABOUT: Mapping[str, Check] = {
     "description": text,
     "labels": each(fields({"key": name, "value": text, "source": text}, required=("key",))),
@@ -48,19 +50,29 @@ def read(document: Node, groups: Groups) -> Rules:
     )
 
 
+@dataclass(frozen=True)
+class _Spec:
+    """What all entries of a spec share: whom they are about, whether those are hosts, the log, and the groups."""
+
+    subject: Optional[Selector]
+    hosts: bool
+    log: str
+    groups: Groups
+
+
 def _spec(node: Node, groups: Groups) -> Rules:
     if not node.mapping((*ABOUT, "endpointSelector", "enableDefaultDeny", "log", *DIRECTIONS), SPEC):
         return Rules()
     _about(node)
-    subject, isolation, log = _subject(node), _isolation(node), _log(node)
+    spec, isolation = _Spec(_subject(node), node.get("nodeSelector") is not None, _log(node), groups), _isolation(node)
     lists = {key: [] if (child := node.get(key)) is None else child.items() for key in DIRECTIONS}
     if all((child := node.get(key)) is None or child.value == [] for key in DIRECTIONS):
         node.wrong(
             f"{node.where} says nothing: none of {', '.join(DIRECTIONS)} has an entry",
             "In a Cilium policy an empty list does not isolate. `ingress: [{}]` denies everything that comes in.",
         )
-    rules = [_rule(entry, key, subject, groups, log) for key, entries in lists.items() for entry in entries]
-    if subject is None:
+    rules = [_rule(entry, key, spec) for key, entries in lists.items() for entry in entries]
+    if spec.subject is None:
         return Rules()
     sections: list[Section] = []
     for direction in ("ingress", "egress"):
@@ -70,7 +82,7 @@ def _spec(node: Node, groups: Groups) -> Rules:
             if not speaking:
                 _warn_of_silence(node, direction)
             isolates = bool(speaking) if isolation[direction] is None else bool(isolation[direction])
-            sections.append(Section(title(node.document), direction, subject, isolates, place))
+            sections.append(Section(title(node.document), direction, spec.subject, isolates, place, spec.hosts))
     return Rules(tuple(sections), tuple(rule for rule in rules if rule is not None))
 
 
@@ -110,10 +122,11 @@ def _isolation(node: Node) -> dict[str, Optional[bool]]:
 
 
 def _subject(node: Node) -> Optional[Selector]:
-    given = node.get("endpointSelector")
+    given, hosts = node.get("endpointSelector"), node.get("nodeSelector")
+    if hosts is not None:
+        return _hosts(node, hosts)
     if given is None:
-        if node.get("nodeSelector") is None:
-            node.wrong(f"{node.where} needs an endpointSelector", "`endpointSelector: {}` selects every endpoint.")
+        node.wrong(f"{node.where} needs an endpointSelector", "`endpointSelector: {}` selects every endpoint.")
         return None
     selector = selectors.read(given, selectors.SOURCES)
     namespace = node.document.namespace
@@ -131,7 +144,15 @@ def _subject(node: Node) -> Optional[Selector]:
     return selector.also(namespace_is(namespace))
 
 
-def _rule(node: Node, key: str, subject: Optional[Selector], groups: Groups, log: str) -> Optional[Rule]:
+def _hosts(node: Node, given: Node) -> Optional[Selector]:
+    if node.get("endpointSelector") is not None:
+        node.wrong(f"{node.where} combines endpointSelector and nodeSelector", "Rules are about endpoints or hosts.")
+    if node.document.kind != CLUSTERWIDE:
+        given.wrong(f"{title(node.document)} selects hosts", f"Hosts are in no namespace: write it as a {CLUSTERWIDE}.")
+    return selectors.read(given, selectors.SOURCES)
+
+
+def _rule(node: Node, key: str, spec: _Spec) -> Optional[Rule]:
     direction, outcome = DIRECTIONS[key]
     way, refused = ("from", FROM) if direction == "ingress" else ("to", TO)
     before = sum(problem.severity == "error" for problem in node.problems)
@@ -140,18 +161,21 @@ def _rule(node: Node, key: str, subject: Optional[Selector], groups: Groups, log
     if not node.mapping((*(f"{way}{kind}" for kind in peers.ENFORCED), "toPorts", "icmps", *denied), refused):
         return None
     _deniable(node, denied)
-    whom, allowed = peers.read(node, way, groups), _ports(node, key)
+    whom, allowed = peers.read(node, way, spec.groups), _ports(node, key, spec.hosts)
     if whom is None:  # nothing is said of the other end: with ports everyone is meant, without them nobody
         if allowed is None:
             return None
         whom = Peers(everyone=True)
     wrong = sum(problem.severity == "error" for problem in node.problems) != before
-    if subject is None or wrong or whom == Peers() or allowed == ():
+    if spec.subject is None or wrong or whom == Peers() or allowed == ():
         return None
     document = node.document
-    said: Json = [_raw(node, "endpointSelector"), key, node.value]
+    about = {"nodeSelector": _raw(node, "nodeSelector")} if spec.hosts else _raw(node, "endpointSelector")
+    said: Json = [about, key, node.value]
     number = rule_id(document.kind, document.namespace, document.name, direction, said)
-    return Rule(number, title(document), direction, subject, outcome, whom, allowed, node.source, log)
+    return Rule(
+        number, title(document), direction, spec.subject, outcome, whom, allowed, node.source, spec.log, spec.hosts
+    )
 
 
 def _deniable(node: Node, never: Collection[str]) -> None:
@@ -173,7 +197,7 @@ def _raw(node: Node, key: str) -> Json:
     return value.get(key) if isinstance(value, dict) else None
 
 
-def _ports(node: Node, key: str) -> Optional[tuple[Ports, ...]]:
+def _ports(node: Node, key: str, hosts: bool) -> Optional[tuple[Ports, ...]]:
     """The ports and kinds of ICMP; None where the entry does not say, () where it says so little that it means none."""
     to_ports, icmps = node.get("toPorts"), node.get("icmps")
     rows = [] if to_ports is None else to_ports.items()
@@ -192,7 +216,7 @@ def _ports(node: Node, key: str) -> Optional[tuple[Ports, ...]]:
             _deniable(row, denied)
             found += _listed(row, "ports", ports.cilium)
             if allows:
-                layer7.fits(row, direction)
+                layer7.fits(row, direction, hosts)
     for kind in kinds:
         if kind.mapping(("fields",), {}):
             found += _listed(kind, "fields", ports.icmp)

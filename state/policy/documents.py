@@ -9,7 +9,17 @@ from typing import Optional
 from state.manifest import Document, Manifest, Port
 from state.policy import cidr_groups, cilium, kubernetes
 from state.policy.cidr_groups import Groups
-from state.policy.labels import HOST, REMOTE_NODE, RESERVED, WORLD_IPV4, WORLD_IPV6, Labels, Selector, identity_labels
+from state.policy.labels import (
+    HOST,
+    REMOTE_NODE,
+    RESERVED,
+    WORLD_IPV4,
+    WORLD_IPV6,
+    Labels,
+    Selector,
+    host_labels,
+    identity_labels,
+)
 from state.policy.node import Node, root
 from state.policy.rules import Rule, Rules, Section, lies_inside
 from state.problem import ManifestError, Problem, errors
@@ -48,7 +58,8 @@ def check(manifest: Manifest, labels: bool = True, ports: bool = True) -> list[P
     rules, problems = read(manifest.documents)
     problems += collisions(rules.rules)
     parties = _parties(manifest)
-    problems += _dangling(rules, parties) if labels else ()
+    hosts = [Labels(host_labels(host.labels)) for host in manifest.hosts.values()]
+    problems += _dangling(rules, parties, hosts) if labels else ()
     problems += _named_ports(rules, parties) if ports else ()
     problems += _managed_blocks(rules, manifest)
     return problems
@@ -107,7 +118,7 @@ def _parties(manifest: Manifest) -> list[_Party]:
     return found
 
 
-def _dangling(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
+def _dangling(rules: Rules, parties: list[_Party], hosts: list[Labels]) -> Iterator[Problem]:
     meets: dict[Selector, bool] = {}
     seen: set[tuple[object, Selector]] = set()
 
@@ -117,11 +128,15 @@ def _dangling(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
         return not meets[selector]
 
     for section in rules.sections:
-        if nobody(section.subject, True) and (section.document, section.subject) not in seen:
+        if section.hosts:
+            idle, what = not any(section.subject.matches(labels) for labels in hosts), "host"
+        else:
+            idle, what = nobody(section.subject, True), "endpoint"
+        if idle and (section.document, section.subject) not in seen:
             seen.add((section.document, section.subject))
             yield _warning(
-                "the policy selects no endpoint of the manifest",
-                f"No endpoint has {section.subject}: the policy has no effect.",
+                f"the policy selects no {what} of the manifest",
+                f"No {what} has {section.subject}: the policy has no effect.",
                 section,
             )
     meets.clear()
@@ -139,11 +154,14 @@ def _named_ports(rules: Rules, parties: list[_Party]) -> Iterator[Problem]:
         for port in rule.ports or ():
             if not port.name:
                 continue
-            choosers = [rule.subject] if rule.direction == "ingress" else list(rule.peers.selectors)
+            inwards = rule.direction == "ingress"
+            choosers = [rule.subject] if inwards else list(rule.peers.selectors)
             ends = [
                 party
                 for party in parties
-                if party.key and (not choosers or any(selector.matches(party.labels) for selector in choosers))
+                if party.key
+                and not (rule.hosts and inwards)  # a host names no ports
+                and (not choosers or any(selector.matches(party.labels) for selector in choosers))
             ]
             if (str(rule.source), (port.name,)) not in told and (unmet := _unmet(port.name, rule, ends)) is not None:
                 told.add((str(rule.source), (port.name,)))

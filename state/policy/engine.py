@@ -1,7 +1,7 @@
 """BOTH SIDES: the policy engine: may this flow begin? It answers by walking the documents' rules, nothing compiled.
 
 The verdict is about the first packet; replies to what was allowed pass. Both ends are asked: egress at the source,
-ingress at the destination. Hosts have no policy of their own, and a host always reaches its own endpoints.
+ingress at the destination. A host has a policy where a document selects it, and always reaches its own endpoints.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional, Union
 
-from state.cluster import Cluster, Endpoint
+from state.cluster import Cluster
 from state.policy import parties
 from state.policy.documents import rules_of
-from state.policy.flow import ECHO, NO_NAMES, Far, Flow, NamedPorts, by_block, contains, port_matches, seen_by
-from state.policy.labels import Selector
+from state.policy.flow import ECHO, NO_NAMES, Far, Flow, NamedPorts, by_block, contains, home, port_matches, seen_by
+from state.policy.labels import Labels, Selector, host_labels
 from state.policy.meaning import Meaning
 from state.policy.parties import IpAddress, Party
 from state.policy.remember import OncePerCluster
-from state.policy.rules import Peers, Rule, Section
+from state.policy.rules import Peers, Rule, Rules, Section
 from state.policy.verdicts import Outcome
 from state.problem import Source
+
+Subject = Union[int, str]
+"""Whom a policy is about: the endpoints of an identity, or the host of a name."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer, and why. `egress` or `ingress` is None where that end has no policy: a host, or the world."""
+    """The answer, and why. `egress` or `ingress` is None where that end has no policy: the world, or most hosts."""
 
     allowed: bool
     reason: str
@@ -61,15 +64,19 @@ class Verdict:
 
 
 class Engine:
-    """The documents of one cluster, ready to judge flows. Who is selected is found once per selector and identity."""
+    """The documents of one cluster, ready to judge flows. Who is selected is found once per selector and identity.
 
-    def __init__(self, cluster: Cluster) -> None:
+    `rules` are those to judge by, where the cluster's documents have some that no host can enforce yet.
+    """
+
+    def __init__(self, cluster: Cluster, rules: Optional[Rules] = None) -> None:
         self.cluster = cluster
-        self.rules = rules_of(cluster.documents)
+        self.rules = rules_of(cluster.documents) if rules is None else rules
         self.meaning = Meaning(cluster)
-        self._about = self._by_identity()
-        self._selected: dict[tuple[int, str], tuple[list[Section], list[Rule]]] = {}
-        self._between: dict[tuple[int, str, int], list[tuple[Rule, bool]]] = {}
+        self._about = {**self._by_identity(), **self._by_host()}
+        self._hosts_matter = any(section.hosts for section in self.rules.sections)
+        self._selected: dict[tuple[Subject, str], tuple[list[Section], list[Rule]]] = {}
+        self._between: dict[tuple[Subject, str, int], list[tuple[Rule, bool]]] = {}
         self._named: dict[int, dict[str, frozenset[tuple[str, int]]]] = {}
         for endpoint in cluster.endpoints.values():
             ports = self._named.setdefault(endpoint.identity, {})
@@ -77,13 +84,19 @@ class Engine:
                 key = name.lower()
                 ports[key] = ports.get(key, frozenset()) | {(port.protocol, port.number)}
 
-    def _by_identity(self) -> Mapping[int, frozenset[Selector]]:
-        """The subjects of documents that each identity is among."""
-        found: dict[int, set[Selector]] = {}
-        for subject in {section.subject for section in self.rules.sections}:
-            for number in self.meaning.selected(subject):
-                found.setdefault(number, set()).add(subject)
-        return {number: frozenset(subjects) for number, subjects in found.items()}
+    def _by_identity(self) -> Mapping[Subject, frozenset[Selector]]:
+        """The selectors of endpoints that each identity is among."""
+        found: dict[Subject, set[Selector]] = {}
+        for selector in {section.subject for section in self.rules.sections if not section.hosts}:
+            for number in self.meaning.selected(selector):
+                found.setdefault(number, set()).add(selector)
+        return {number: frozenset(selectors) for number, selectors in found.items()}
+
+    def _by_host(self) -> Mapping[Subject, frozenset[Selector]]:
+        """The selectors of hosts that each host is among."""
+        selectors = {section.subject for section in self.rules.sections if section.hosts}
+        labels = {host.name: Labels(host_labels(host.labels)) for host in self.cluster.hosts.values()}
+        return {name: frozenset(one for one in selectors if one.matches(has)) for name, has in labels.items()}
 
     def named(self, identity: int) -> NamedPorts:
         """What endpoints of this identity call their ports, in lower case; replicas that disagree have all of them."""
@@ -97,7 +110,10 @@ class Engine:
         if source.endpoint is not None and destination.endpoint is not None and source.name == destination.name:
             return Verdict(True, "an endpoint always reaches itself")
         if source.endpoint is None and destination.endpoint is None:
-            return Verdict(True, "no policy applies: neither end is an endpoint")
+            if not self._hosts_matter or (source.world and destination.world):
+                return Verdict(True, "no policy applies: neither end is an endpoint")
+            if source.name == destination.name:
+                return Verdict(True, "a host always reaches itself")
         pair = _addresses(source, destination)
         if pair is None:
             return Verdict(False, f"{source.name} and {destination.name} have no address family in common")
@@ -116,15 +132,12 @@ class Engine:
         port: int,
     ) -> Verdict:
         named = NO_NAMES if destination.endpoint is None else self.named(destination.endpoint.identity)
-        egress = ingress = None
-        if source.endpoint is not None:
-            far = seen_by(source.endpoint, destination, pair[1])
-            egress = self._side("egress", source.endpoint, destination, Flow(far, protocol, port, named))
-        if destination.endpoint is not None:
-            if source.host is not None and source.host.name == destination.endpoint.host:
-                return Verdict(True, "a host always reaches its own endpoints")
-            far = seen_by(destination.endpoint, source, pair[0])
-            ingress = self._side("ingress", destination.endpoint, source, Flow(far, protocol, port, named))
+        if source.host is not None and destination.endpoint is not None and source.name == home(destination):
+            return Verdict(True, "a host always reaches its own endpoints")
+        far = seen_by(source, destination, pair[1])
+        egress = self._side("egress", source, destination, Flow(far, protocol, port, named))
+        far = seen_by(destination, source, pair[0])
+        ingress = self._side("ingress", destination, source, Flow(far, protocol, port, named))
         sides = [side for side in (egress, ingress) if side is not None]
         denying = [side for side in sides if not side.allowed]
         reason = "; ".join(dict.fromkeys(side.reason for side in sides))
@@ -133,48 +146,56 @@ class Engine:
             reason = denying[0].reason + also
         return Verdict(not denying, reason, egress, ingress)
 
-    def _side(self, direction: str, subject: Endpoint, peer: Party, flow: Flow) -> Side:
-        def side(allowed: bool, reason: str, rules: tuple[Source, ...] = ()) -> Side:
-            return Side(direction, subject.key, peer.name, flow, allowed, reason, rules)
+    def _side(self, direction: str, subject: Party, peer: Party, flow: Flow) -> Optional[Side]:
+        """What the subject's policy says; None where it has none: the world, and a host that no document selects."""
+        if subject.world:
+            return None
+        about = subject.name if subject.endpoint is None else subject.endpoint.identity
+        if subject.host is not None and not self.selecting(about, direction)[0]:
+            return None
 
-        matching = self.matching(subject.identity, direction, flow)
+        def side(allowed: bool, reason: str, rules: tuple[Source, ...] = ()) -> Side:
+            return Side(direction, subject.name, peer.name, flow, allowed, reason, rules)
+
+        matching = self.matching(about, direction, flow)
         for outcome, word in ((Outcome.DENY, "denied"), (Outcome.ALLOW, "allowed")):
             found = tuple(dict.fromkeys(rule.source for rule in matching if rule.outcome is outcome))
             if found:
                 return side(word == "allowed", f"{word} by {_places(found)}", found)
-        isolating = self.isolating(subject.identity, direction)
+        isolating = self.isolating(about, direction)
         if isolating:
-            reason = f"no rule matched; {subject.key} is isolated for {direction} by {_places(isolating)}"
+            reason = f"no rule matched; {subject.name} is isolated for {direction} by {_places(isolating)}"
             return side(False, reason, isolating)
-        return side(True, f"no policy isolates {subject.key} for {direction}")
+        return side(True, f"no policy isolates {subject.name} for {direction}")
 
-    def matching(self, identity: int, direction: str, flow: Flow) -> list[Rule]:
-        """The rules about endpoints of this identity that match a flow, whatever they say of it."""
+    def matching(self, subject: Subject, direction: str, flow: Flow) -> list[Rule]:
+        """The rules about a subject that match a flow, whatever they say of it."""
         return [
             rule
-            for rule in self.meaning_far(identity, direction, flow.far)
+            for rule in self.meaning_far(subject, direction, flow.far)
             if rule.ports is None or any(port_matches(port, flow) for port in rule.ports)
         ]
 
-    def isolating(self, identity: int, direction: str) -> tuple[Source, ...]:
-        """Where it is said that endpoints of this identity are isolated in this direction."""
-        sections, _ = self.selecting(identity, direction)
+    def isolating(self, subject: Subject, direction: str) -> tuple[Source, ...]:
+        """Where it is said that a subject is isolated in this direction."""
+        sections, _ = self.selecting(subject, direction)
         return tuple(dict.fromkeys(section.source for section in sections if section.isolates))
 
-    def selecting(self, identity: int, direction: str) -> tuple[list[Section], list[Rule]]:
-        """The sections and rules about endpoints of this identity in this direction."""
-        key = (identity, direction)
+    def selecting(self, subject: Subject, direction: str) -> tuple[list[Section], list[Rule]]:
+        """The sections and rules about a subject in this direction."""
+        key = (subject, direction)
         if key not in self._selected:
-            chosen = self._about.get(identity, frozenset())
-            self._selected[key] = (
-                [item for item in self.rules.sections if item.direction == direction and item.subject in chosen],
-                [item for item in self.rules.rules if item.direction == direction and item.subject in chosen],
-            )
+            chosen, hosts = self._about.get(subject, frozenset()), isinstance(subject, str)
+
+            def speaks(item: Union[Section, Rule]) -> bool:
+                return item.direction == direction and item.hosts == hosts and item.subject in chosen
+
+            self._selected[key] = (list(filter(speaks, self.rules.sections)), list(filter(speaks, self.rules.rules)))
         return self._selected[key]
 
-    def meaning_far(self, identity: int, direction: str, far: Far) -> list[Rule]:
-        """The rules about endpoints of this identity whose peers mean the other end, whatever the ports."""
-        key = (identity, direction, far.identity)
+    def meaning_far(self, subject: Subject, direction: str, far: Far) -> list[Rule]:
+        """The rules about a subject whose peers mean the other end, whatever the ports."""
+        key = (subject, direction, far.identity)
         if key not in self._between:
             known = [(rule, self.means_identity(rule.peers, far.identity)) for rule in self.selecting(*key[:2])[1]]
             self._between[key] = [(rule, sure) for rule, sure in known if sure or by_block(rule.peers, far)]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-from state.cluster import Endpoint
 from state.policy.labels import HOST, REMOTE_NODE, WORLD_IPV4, WORLD_IPV6
 from state.policy.parties import IpAddress, Party
 from state.policy.rules import Cidr, Peers, Ports
@@ -38,12 +37,19 @@ class Flow:
     named: NamedPorts
 
 
-def seen_by(subject: Endpoint, other: Party, address: Optional[IpAddress]) -> Far:
+def home(party: Party) -> str:
+    """The host that an end is, or that it lives on; empty for the world."""
+    if party.endpoint is not None:
+        return party.endpoint.host
+    return "" if party.host is None else party.host.name
+
+
+def seen_by(subject: Party, other: Party, address: Optional[IpAddress]) -> Far:
     """The other end as the subject's policy sees it: its own host is `host`, another one `remote-node`."""
     if other.endpoint is not None:
         number = other.endpoint.identity
     elif other.host is not None:
-        number = HOST if other.host.name == subject.host else REMOTE_NODE
+        number = HOST if other.host.name == home(subject) else REMOTE_NODE
     else:
         number = WORLD_IPV6 if address is not None and address.version == 6 else WORLD_IPV4
     return Far(number, address, other.endpoint is not None, other.world)

@@ -49,6 +49,11 @@ def identity_labels(
     )
 
 
+def host_labels(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """The sorted label set by which a host policy selects a host."""
+    return tuple(sorted({"reserved:host", *(f"k8s:{key}={value}" for key, value in labels.items())}))
+
+
 def parse(label: str) -> tuple[str, str, str]:
     """A label's source, key and value: `k8s:app=web` is k8s, app, web; a reserved label has no value."""
     name, _, value = label.partition("=")

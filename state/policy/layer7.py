@@ -105,8 +105,8 @@ def server_names(node: Node) -> None:
         node.wrong(f"{node.where} is empty", "It lists at least one name; without the field every name is allowed.")
 
 
-def fits(row: Node, direction: str) -> None:
-    """Note where what an item of toPorts says beyond its ports does not fit these, or the direction."""
+def fits(row: Node, direction: str, hosts: bool) -> None:
+    """Note where what an item of toPorts says beyond its ports does not fit these, the direction, or its `hosts`."""
     written, listener, names = row.get("rules"), row.get("listener"), row.get("serverNames")
     if listener is not None and direction == "ingress":
         listener.wrong(f"{listener.where} stands in ingress", "A listener is for what goes out.")
@@ -118,6 +118,10 @@ def fits(row: Node, direction: str) -> None:
         names.wrong(
             f"{row.where} combines serverNames and rules without terminatingTLS",
             "Requests inside TLS can be read only where TLS ends.",
+        )
+    if hosts and not (direction == "egress" and written.keys == ["dns"]):
+        written.wrong(
+            f"{written.where} stands in a host policy", "Of a host's requests, rules know DNS in egress alone."
         )
     _ports_fit(row, written, direction)
 

@@ -77,6 +77,7 @@ class Peers:
 class Rule:
     """One entry of a document. `ports` None: every port of every protocol. `document` is `KIND namespace/name`.
 
+    `hosts`: the subjects are hosts, selected by their labels, and not endpoints.
     `log` goes with every event that the rule decides; it means nothing, and is no part of the rule's number.
     """
 
@@ -89,17 +90,22 @@ class Rule:
     ports: Optional[tuple[Ports, ...]]
     source: Source
     log: str = ""
+    hosts: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """What a document says of one direction: whose traffic it is about, and whether it isolates them."""
+    """What a document says of one direction: whose traffic it is about, and whether it isolates them.
+
+    `hosts`: they are hosts, and not endpoints.
+    """
 
     document: str
     direction: str
     subject: Selector
     isolates: bool
     source: Source
+    hosts: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from state.manifest import Json
 from state.policy import layer7
 from state.policy.dns_names import FQDNS
 from state.policy.node import Refusal
-from state.policy.shapes import each, fields, one_of, plain_selector, selector, text, texts
+from state.policy.shapes import anything, each, fields, one_of, plain_selector, selector, text, texts
 
 Refused = Mapping[str, Refusal]
 
@@ -82,7 +82,7 @@ SPEC: Refused = {
     "nodeSelector": Refusal(
         "It makes a host policy: rules for the hosts themselves.",
         "Use endpointSelector for endpoints, and the hosts' own firewall for hosts.",
-        selector,
+        anything,
     ),
 }
 FROM: Refused = {

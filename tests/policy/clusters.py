@@ -94,8 +94,16 @@ def _labels(pod: Pod) -> tuple[str, ...]:
     return tuple(sorted({*made, *pod.raw_labels}))
 
 
-def cluster(pods: Iterable[Pod], policies: Iterable[Document], name: str = "shop") -> Cluster:
-    """A cluster of three hosts with numbers given in order."""
+NO_LABELS: Mapping[str, Mapping[str, str]] = {}
+
+
+def cluster(
+    pods: Iterable[Pod],
+    policies: Iterable[Document],
+    name: str = "shop",
+    hosts_labels: Mapping[str, Mapping[str, str]] = NO_LABELS,
+) -> Cluster:
+    """A cluster of three hosts with numbers given in order; `hosts_labels` by their names."""
     hosts = {
         host: Host(
             host,
@@ -103,7 +111,7 @@ def cluster(pods: Iterable[Pod], policies: Iterable[Document], name: str = "shop
             f"203.0.113.{10 + number}",
             Ssh(),
             Underlay(IPv4Address(f"203.0.113.{10 + number}"), IPv6Address(f"2001:db8::{10 + number}")),
-            {},
+            hosts_labels.get(host, {}),
             IPv4Network(f"10.42.{number}.0/24"),
             IPv6Network(f"fd42:0:0:{number}::/64"),
             NOWHERE,

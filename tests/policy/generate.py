@@ -180,9 +180,9 @@ def cilium_entry(draw: st.DrawFn, way: str, denial: bool) -> dict[str, Any]:
 
 
 @st.composite
-def cilium_spec(draw: st.DrawFn) -> dict[str, Any]:
+def cilium_spec(draw: st.DrawFn, subject: str = "endpointSelector") -> dict[str, Any]:
     """A rule of a Cilium policy with at least one entry."""
-    found: dict[str, Any] = {"endpointSelector": draw(plain())}
+    found: dict[str, Any] = {subject: draw(plain())}
     sections = draw(
         st.lists(st.sampled_from(("ingress", "egress", "ingressDeny", "egressDeny")), min_size=1, unique=True)
     )
@@ -196,6 +196,22 @@ def cilium_spec(draw: st.DrawFn) -> dict[str, Any]:
             st.dictionaries(st.sampled_from(("ingress", "egress")), st.booleans(), max_size=2)
         )
     return found
+
+
+@st.composite
+def host_policies(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Policies about hosts, as plain values."""
+    found: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 2))):
+        specs = draw(st.lists(cilium_spec("nodeSelector"), min_size=1, max_size=2))
+        metadata = {"name": f"h{number}"}
+        found.append({"kind": "CiliumClusterwideNetworkPolicy", "metadata": metadata, "specs": specs})
+    return found
+
+
+def hosts_labels() -> st.SearchStrategy[dict[str, dict[str, str]]]:
+    """The labels of hosts, by their names."""
+    return st.fixed_dictionaries({"alpha": labels(), "beta": labels()})
 
 
 def _kubernetes_port() -> st.SearchStrategy[Any]:

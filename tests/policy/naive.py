@@ -64,11 +64,11 @@ def allowed(documents: list[Any], packet: Packet, cluster: str) -> bool:
         return False
     if source.kind == "endpoint" and source.name == destination.name:
         return True
-    if source.kind == "host" and source.host == destination.host and destination.kind == "endpoint":
-        return True  # a host reaches its own endpoints
-    if source.kind == "endpoint" and not half(documents, packet, "egress", cluster):
+    if source.kind == "host" and source.host == destination.host:
+        return True  # a host reaches itself and its own endpoints
+    if source.kind != "world" and not half(documents, packet, "egress", cluster):
         return False
-    return destination.kind != "endpoint" or half(documents, packet, "ingress", cluster)
+    return destination.kind == "world" or half(documents, packet, "ingress", cluster)
 
 
 def half(documents: list[Any], packet: Packet, direction: str, cluster: str) -> bool:
@@ -207,7 +207,7 @@ def cilium(
     for spec in ([document["spec"]] if document.get("spec") else []) + some(document, "specs"):
         if namespace and subject.namespace != namespace:
             continue
-        if not labelled(spec["endpointSelector"], subject, subject.host, cluster):
+        if not about(spec, subject, cluster):
             continue
         allows, denies = some(spec, direction), some(spec, direction + "Deny")
         switches: Any = spec.get("enableDefaultDeny") or {}
@@ -217,6 +217,14 @@ def cilium(
         allow = allow or any(entry_matches(entry, peer, subject, *context) for entry in allows)
         deny = deny or any(entry_matches(entry, peer, subject, *context) for entry in denies)
     return isolated, allow, deny
+
+
+def about(spec: Any, subject: End, cluster: str) -> bool:
+    """Whether a spec selects the subject: an endpoint, or a host by the labels it has itself."""
+    if spec.get("nodeSelector") is None:
+        return subject.kind == "endpoint" and labelled(spec["endpointSelector"], subject, subject.host, cluster)
+    own = [("reserved", "host", ""), *(("k8s", key, value) for key, value in subject.labels.items())]
+    return subject.kind == "host" and selected(spec["nodeSelector"], own)
 
 
 def all_labels(end: End, seen_from: str, cluster: str) -> list[tuple[str, str, str]]:
@@ -239,7 +247,11 @@ def split(key: str) -> tuple[str, str]:
 
 def labelled(selector: dict[str, Any], end: End, seen_from: str, cluster: str) -> bool:
     """A selector over everything an end is labelled with."""
-    labels = all_labels(end, seen_from, cluster)
+    return selected(selector, all_labels(end, seen_from, cluster))
+
+
+def selected(selector: dict[str, Any], labels: list[tuple[str, str, str]]) -> bool:
+    """A selector over labels (source, key, value)."""
     for item in expressions(selector):
         source, key = split(item["key"])
         values = [value for other, name, value in labels if name == key and source in ("any", other)]

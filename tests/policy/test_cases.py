@@ -14,7 +14,7 @@ import yaml
 
 from state.cluster import Cluster
 from state.policy import parties
-from state.policy.documents import check
+from state.policy.documents import check, read
 from state.policy.engine import Engine
 from state.policy.parties import Party
 from state.problem import errors
@@ -97,6 +97,25 @@ def test_verdicts(case: dict[str, Any]) -> None:
         number, _, protocol = what.rpartition("/")
         ends = parties.find(state, origin), parties.find(state, target)
         assert engine.decide(*ends, protocol, int(number) if number else None).reason == reason
+
+
+@pytest.mark.parametrize("case", cases("hosts-*.yaml"))
+def test_verdicts_about_hosts(case: dict[str, Any]) -> None:
+    """Host policies are judged, and refused: the tables cannot say them yet."""
+    policies = documents(case["policies"])
+    rules, problems = read(policies)
+    assert {problem.summary.split(".")[-1] for problem in errors(problems)} == {"nodeSelector yet"}
+    state = cluster(pods(case), policies, hosts_labels=case["hosts"])
+    engine, bodies = Engine(state, rules), [policy.body for policy in policies]
+    for probe in case["probes"]:
+        origin, _, target, what, expected = probe.split()
+        number, _, protocol = what.rpartition("/")
+        source, destination = parties.find(state, origin), parties.find(state, target)
+        verdict = engine.decide(source, destination, protocol, int(number) if number else None)
+        assert verdict.word == expected, f"{probe}: {verdict.reason}"
+        packet = first_packet(state, source, destination, protocol, number)
+        assert packet is not None
+        assert naive.allowed(bodies, packet, state.name) == verdict.allowed, f"{probe}: the naive one says otherwise"
 
 
 @pytest.mark.parametrize("case", cases("problems-*.yaml"))

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from state.cluster import Cluster
 from state.policy import parties
+from state.policy.documents import read
 from state.policy.engine import Engine
 from state.policy.parties import Party
 from state.policy.tables import Encoded
+from state.problem import errors
 from tests.policy import generate, naive
 from tests.policy.clusters import Pod, cluster
 from tests.policy.hosts import document, tables
@@ -50,7 +52,7 @@ def plain(state: Cluster, party: Party) -> naive.End:
         labels = dict(endpoint.labels)
         return naive.End("endpoint", endpoint.key, address, endpoint.host, endpoint.namespace, labels, space, ports)
     if party.host is not None:
-        return naive.End("host", party.host.name, address, party.host.name)
+        return naive.End("host", party.host.name, address, party.host.name, labels=dict(party.host.labels))
     return naive.End("nobody" if party.nobody else "world", party.name, address)
 
 
@@ -90,6 +92,40 @@ def test_engine_naive_evaluator_and_tables_agree(pods: list[Pod], bodies: list[d
                 seen = compiled_verdict(hosts, source, destination, protocol, port)
                 assert seen == verdict.allowed, (packet, verdict)
     note(bodies)
+
+
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(
+    generate.pods(),
+    generate.documents(),
+    generate.host_policies(),
+    generate.hosts_labels(),
+    st.randoms(use_true_random=False),
+)
+def test_engine_and_naive_evaluator_agree_about_hosts(
+    pods: list[Pod], bodies: list[Any], more: list[Any], labels: dict[str, dict[str, str]], random: Any
+) -> None:
+    """Policies about hosts beside those about endpoints; the tables cannot say the former yet."""
+    bodies = [*bodies, *more]
+    documents = [document(body, number) for number, body in enumerate(bodies, 1)]
+    rules, problems = read(documents)
+    assert {problem.summary.split(".")[-1] for problem in errors(problems)} == {"nodeSelector yet"}
+    state = cluster(pods, documents, hosts_labels=labels)
+    engine = Engine(state, rules)
+    everyone = list(ends(state))
+    for source in everyone:
+        for destination in everyone:
+            version = source.addresses[0].version
+            if version != destination.addresses[0].version or (source.world and destination.world):
+                continue
+            protocol, port = random.choice(generate.PROBES)
+            if version == 6 and protocol == "ICMP":
+                protocol, port = "ICMPV6", {8: 128, 3: 1}[port]
+            verdict = engine.decide(source, destination, protocol, port)
+            packet = naive.Packet(plain(state, source), plain(state, destination), protocol, port)
+            assert verdict.allowed == naive.allowed(bodies, packet, "shop"), (packet, verdict)
 
 
 def note(bodies: list[dict[str, Any]]) -> None:
