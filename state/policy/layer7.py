@@ -22,7 +22,7 @@ def expression(node: Node) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of [[:alpha:]], which is what it says here
             re.compile(found)
-    except (ValueError, re.error) as error:
+    except (ValueError, OverflowError, RecursionError, re.error) as error:
         node.wrong(f"`{found}` is not a regular expression: {error}", "It is an extended POSIX expression.")
 
 
