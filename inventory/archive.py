@@ -21,7 +21,7 @@ from bpf import outline
 from inventory.pruned import pyroute2
 from state.host.package import FEW, digest, first_stage, pack, place, whose
 
-_FORMAT = b"5"
+_FORMAT = b"6"
 _KEPT = 4
 """How many archives are kept: whoever works with two versions in turns need not make them anew each time."""
 

@@ -35,16 +35,16 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     few = {name: _code(name, files[name]) for name in _imported(files, BY_MEMORY)}
     few[BOOT] = _code(BOOT, first_stage(files))
     parts = {name: zlib.compress(content, 6) for name, content in sorted(files.items())}
-    parts[FEW] = marshal.dumps(few)
+    parts[FEW] = _dumped(few)
     for name, content in sorted(files.items()):
         if name.endswith(".py") and name not in early:
-            parts[name + "c"] = zlib.compress(marshal.dumps(_code(name, content)), 6)
+            parts[name + "c"] = zlib.compress(_dumped(_code(name, content)), 6)
     index: dict[str, list[int]] = {}
     at = 0
     for name, part in parts.items():
         index[name] = [at, len(part)]
         at += len(part)
-    halves = marshal.dumps(early), b"".join(parts.values())
+    halves = _dumped(early), b"".join(parts.values())
     digests = [hashlib.blake2b(half).hexdigest() for half in halves]
     head = json.dumps({"early": len(halves[0]), "digests": digests, "files": index}, separators=(",", ":")).encode()
     return len(head).to_bytes(4, "big") + head + halves[0] + halves[1]
@@ -94,6 +94,14 @@ def _code(name: str, source: bytes) -> Any:
     if not name.startswith("pyroute2/"):
         tree = ast.fix_missing_locations(_Lean().visit(tree))
     return compile(tree, name, "exec", dont_inherit=True, optimize=0)
+
+
+def _dumped(value: Any) -> bytes:
+    """Bytecode as bytes, the same on every workstation.
+
+    Later formats of marshal say where an object occurs twice, and which strings are shared with the rest of a process.
+    """
+    return marshal.dumps(value, 2)
 
 
 class _Lean(ast.NodeTransformer):

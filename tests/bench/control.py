@@ -27,7 +27,9 @@ VENV = ROOT / ".venv-bench"
 PINNED = ("pyinfra==3.10.0", "ansible-core==2.19.14")
 ROUNDS = {10: (5, 2), 30: (5, 1), 100: (3, 1)}
 """Hosts: how often the floor and netctl run, and how often the others."""
-QUICK = ("floor", "netctl")
+FORGETFUL = "netctl, nothing kept"
+"""netctl on a workstation, and on hosts, that have kept nothing of an earlier plan."""
+QUICK = ("floor", "netctl", FORGETFUL)
 SETTLE = 0.3
 """Seconds in which the SSH servers of a run end."""
 
@@ -75,7 +77,7 @@ def compare(folder: Path, hosts: int) -> None:
     with tempfile.TemporaryDirectory(prefix="netctl-bench-") as scratch:
         target = Path(scratch) / "job.json"
         job.write(folder, found, target)
-        runs = _in_turns(_contestants(folder, hosts, target), record.find(folder), hosts)
+        runs = _in_turns(_contestants(folder, hosts, target), record.find(folder), hosts, Path(scratch))
     sizes = sorted(item.size for item in found.values())
     counts = ", ".join(f"{name} {len(taken)}" for name, taken in runs.items())
     some = sum(job.SOME.values())
@@ -84,6 +86,7 @@ def compare(folder: Path, hosts: int) -> None:
     cpu = {name: statistics.median(run.cpu for run in taken) for name, taken in runs.items()}
     both = {name: statistics.median(run.cpu + run.hosts for run in taken) for name, taken in runs.items()}
     show(Line("wall", wall["netctl"], "s", "floor", wall["floor"], at_most=FLOOR))
+    show(Line("wall, nothing kept", wall[FORGETFUL], "s", "floor", wall["floor"]))
     for name, least in (
         ("pyinfra", PYINFRA),
         ("pyinfra, sparing", None),
@@ -124,6 +127,9 @@ def _contestants(folder: Path, hosts: int, target: Path) -> Mapping[str, Callabl
     return {
         "floor": lambda: stopwatch.run(entry.outside(lab, floor), environment),
         "netctl": lambda: stopwatch.run(towns.command("plan", folder, "--lab", "--detailed-exitcode")),
+        FORGETFUL: lambda: stopwatch.run(
+            towns.command("plan", folder, "--lab", "--detailed-exitcode"), {"XDG_CACHE_HOME": str(target.parent)}
+        ),
         "pyinfra": lambda: stopwatch.run(entry.outside(lab, pyinfra), environment),
         "pyinfra, sparing": lambda: stopwatch.run(entry.outside(lab, pyinfra), sparing),
         "ansible": lambda: stopwatch.run(entry.outside(lab, loops), quiet),
@@ -131,7 +137,9 @@ def _contestants(folder: Path, hosts: int, target: Path) -> Mapping[str, Callabl
     }
 
 
-def _in_turns(contestants: Mapping[str, Callable[[], Taken]], lab: Lab, hosts: int) -> dict[str, list[Run]]:
+def _in_turns(
+    contestants: Mapping[str, Callable[[], Taken]], lab: Lab, hosts: int, scratch: Path
+) -> dict[str, list[Run]]:
     often, seldom = ROUNDS[hosts]
     taken: dict[str, list[Run]] = {name: [] for name in contestants}
     for name in QUICK:
@@ -139,11 +147,23 @@ def _in_turns(contestants: Mapping[str, Callable[[], Taken]], lab: Lab, hosts: i
     for number in range(often):
         for name, once in contestants.items():
             if number < (often if name in QUICK else seldom):
+                if name == FORGETFUL:
+                    _forget(lab, scratch)
                 before = _used(lab)
                 spent = once()
                 time.sleep(SETTLE)
                 taken[name].append(Run(spent.wall, spent.cpu, _used(lab) - before))
     return taken
+
+
+def _forget(lab: Lab, scratch: Path) -> None:
+    """Take away what hosts and this side have kept of earlier plans; the agent's archive stays."""
+    for path in scratch.glob("netctl/*"):
+        if not path.name.startswith("agent-"):
+            path.unlink()
+    for host in lab.wiring.hosts:
+        kept = ["sh", "-c", "rm -f /run/netctl/look /run/netctl/*.json"]
+        subprocess.run(entry.command(lab, host, kept), check=True, stdin=subprocess.DEVNULL)
 
 
 def _used(lab: Lab) -> float:
