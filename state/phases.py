@@ -72,17 +72,27 @@ def _of_host(host: HostPlan, cluster: Cluster, movement: Movement) -> tuple[tupl
 def _machinery(changes: Sequence[Change]) -> Iterator[tuple[int, Change]]:
     """The changes of what is in no table, each with its phase: made in the first, removed in the last.
 
-    What the kernel takes away with something that goes or is replaced in a phase goes or is replaced there too.
+    What the kernel takes away with something that goes or is replaced in a phase goes or is replaced there too. What
+    has something that another is to have goes in the first phase: the other could not be made beside it.
     """
+    needed = {
+        (change.kind, place)
+        for change in changes
+        if change.after is not None
+        for place in _KINDS[change.kind].occupies(change.after)
+    }
     values = {(change.kind, change.address): change.before for change in changes}
-    for place in (EXPAND, CONTRACT):
+    for phase in (EXPAND, CONTRACT):
         gone: set[tuple[str, str]] = set()
         for change in changes:
             kind, key = _KINDS[change.kind], (change.kind, change.address)
             before, after = values[key], change.after
             carried = before is not None and not gone.isdisjoint(kind.rests_on(change.address, before))
-            if place == EXPAND and not carried and before is not None:
-                after = before if after is None else kind.meanwhile(change, after)
+            if phase == EXPAND and not carried and before is not None:
+                if after is not None:
+                    after = kind.meanwhile(change, after)
+                elif needed.isdisjoint((kind.name, place) for place in kind.occupies(before)):
+                    after = before
             if not carried and after == before:
                 continue
             step = _between(change, before, after)
@@ -90,7 +100,7 @@ def _machinery(changes: Sequence[Change]) -> Iterator[tuple[int, Change]]:
                 step = replace(step, action=Action.REPLACE)
             gone.update(kind.takes_along(step))
             values[key] = after
-            yield place, step
+            yield phase, step
 
 
 def _steps(change: Change) -> tuple[Value, Value, Value]:

@@ -120,6 +120,10 @@ class Devices(Kind[Device]):
         other = (("mac inside", before.netns),) if before.peer_mac != after.peer_mac else ()
         return own + other
 
+    def occupies(self, value: Device) -> tuple[tuple[str, str], ...]:
+        """Its mark, and the place of its other end."""
+        return (("mark", value.mark), *([(INSIDE, value.netns)] if value.netns else []))
+
     def meanwhile(self, change: Change, after: Device) -> Device:
         """It keeps IPv6 until nothing of it is left: the kernel would take away what still has to be removed."""
         before = change.before

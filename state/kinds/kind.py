@@ -55,6 +55,10 @@ class Kind(Generic[V]):
         """What carries the thing, kind and address: it is removed with that, so a plan replaces it with that."""
         return ()
 
+    def occupies(self, value: V) -> Sequence[tuple[str, str]]:
+        """What only one thing of the kind can have: while it is there, no other that is to have it can be made."""
+        return ()
+
     def meanwhile(self, change: Change, after: V) -> V:
         """What a thing that becomes `after` is first, while what the change puts an end to is still in use."""
         return after

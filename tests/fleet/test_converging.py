@@ -46,6 +46,19 @@ def other_netns(town: Town) -> None:
     town.edit("attach: {netns: db-1}", "attach: {netns: database}")
 
 
+def renamed(town: Town) -> None:
+    path = town.folder / "netctl.yaml"
+    text = path.read_text().replace("cache-1: {", "store-1: {").replace("shop/cache-1", "shop/store-1")
+    path.write_text(text)
+    town.lock()
+
+
+def exchanged(town: Town) -> None:
+    town.edit("attach: {netns: web-1}", "attach: {netns: between}", lock=False)
+    town.edit("attach: {netns: cache-1}", "attach: {netns: web-1}", lock=False)
+    town.edit("attach: {netns: between}", "attach: {netns: cache-1}")
+
+
 def other_port(town: Town) -> None:
     town.edit("mode: overlay", "mode: overlay\n  port: 4789")
 
@@ -60,7 +73,8 @@ def one_family(town: Town) -> None:
 
 
 EDITS = [
-    other_policy, other_labels, other_addresses, one_more, one_less, moved, other_netns, other_port, native, one_family,
+    other_policy, other_labels, other_addresses, one_more, one_less, moved, other_netns, renamed, exchanged, other_port,
+    native, one_family,
 ]  # fmt: skip
 
 

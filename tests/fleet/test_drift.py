@@ -137,6 +137,8 @@ CASES = {
 LARGE = {
     "an endpoint's entry removed": python("bpf.delete('endpoints', (FIRST,))"),
     "an endpoint's device deleted": shell("ip link del nc-0ec9"),
+    "an endpoint's device renamed": shell("ip link set nc-0ec9 down; ip link set nc-0ec9 name moved up"),
+    "the tunnel renamed": shell(f"ip link set {OVERLAY} down; ip link set {OVERLAY} name moved up", line=HOST),
     "the tunnel deleted": shell(f"ip link del {OVERLAY}", line=HOST),
     "an endpoint's namespace deleted": shell("ip netns del web-1"),
     "an endpoint's device down": shell("ip link set nc-0ec9 down"),

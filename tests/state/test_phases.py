@@ -13,9 +13,10 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from state.change import Found
+from state.change import Action, Change, Found
 from state.cluster import Cluster
 from state.kinds import KINDS
+from state.kinds.device import Device
 from state.kinds.generation import NOTHING, changed
 from state.phases import TABLES, phases
 from state.plan import HostPlan, Observation, for_host
@@ -153,3 +154,18 @@ def test_after_the_last_phase_nothing_is_left_to_do(pods: list[Pod], first: Any,
     now = next(_last(applied(old, dict.fromkeys(HOSTS, NOTHING))))
     now = (list(applied(new, now)) or [now])[-1]
     assert [change for host in HOSTS for change in plan(new, host, now[host]).changes] == []
+
+
+def test_what_has_the_place_of_something_new_goes_before_it_is_made() -> None:
+    taken = Device("veth", "02:00:00:00:00:01", 1450, "netctl.shop.old", netns="a", peer="eth0")
+    other = replace(taken, mark="netctl.shop.other", netns="b")
+    changes = (
+        Change("device", "nc-0001", Action.DELETE, taken, None),
+        Change("device", "nc-0002", Action.CREATE, None, replace(taken, mark="netctl.shop.new")),
+        Change("device", "nc-0003", Action.DELETE, other, None),
+    )
+    made = phases([HostPlan("alpha", changes)], cluster([], []))
+    assert [(phase.name, [change.address for change in phase.changes["alpha"]]) for phase in made] == [
+        ("expand", ["nc-0001", "nc-0002"]),
+        ("contract", ["nc-0003"]),
+    ]
