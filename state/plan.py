@@ -6,6 +6,7 @@ carries every change with its complete before, so whether it still fits a host i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -70,6 +71,11 @@ class HostPlan:
         for change in self.changes:
             touched.setdefault(change.kind, {})[change.address] = change.before
         return fingerprint(touched)
+
+    @property
+    def digest(self) -> str:
+        """A digest of what is planned and what stands in the way: a plan that was edited has another one."""
+        return hashlib.sha256(wire.text((self.changes, self.problems)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ def _compare(kinds: Kinds, host: str, desired: Desired, seen: Observation) -> Ho
 
 def dump(plan: Plan) -> dict[str, Any]:
     """The plan as JSON."""
-    hosts = [{**wire.dump(host), "fingerprint": host.fingerprint} for host in plan.hosts]
+    hosts = [{**wire.dump(host), "fingerprint": host.fingerprint, "digest": host.digest} for host in plan.hosts]
     return {
         "format_version": FORMAT_VERSION,
         "cluster": plan.cluster,
@@ -200,15 +206,15 @@ def _record(data: Any, what: str, fields: Sequence[str]) -> Mapping[str, Any]:
 
 
 def _load_host(kinds: Kinds, data: Any, place: int) -> HostPlan:
-    given = _record(data, f"hosts[{place}]", ("host", "changes", "fingerprint"))
-    plain = {name: item for name, item in given.items() if name not in ("changes", "fingerprint")}
+    given = _record(data, f"hosts[{place}]", ("host", "changes", "fingerprint", "digest"))
+    plain = {name: item for name, item in given.items() if name not in ("changes", "fingerprint", "digest")}
     try:
         host = wire.load(HostPlan, plain)
         items = wire.load(list[Any], given["changes"])
     except ValueError as error:
         raise ValueError(f"in hosts[{place}]: {error}") from error
     host = replace(host, changes=tuple(_load_saved(kinds, item, place, number) for number, item in enumerate(items)))
-    if host.fingerprint != given["fingerprint"]:
+    if (host.fingerprint, host.digest) != (given["fingerprint"], given["digest"]):
         raise ManifestError.of(f"the plan for host {host.host} was edited after it was saved", AGAIN)
     return host
 

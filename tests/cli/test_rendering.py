@@ -59,9 +59,11 @@ def test_a_saved_plan_is_the_plan(name: str) -> None:
     assert plans.load(KINDS, saved) == PLANS[name]
 
 
-def test_an_edited_plan_is_refused() -> None:
+@pytest.mark.parametrize("part", ["before", "after"])
+def test_an_edited_plan_is_refused(part: str) -> None:
     saved = json.loads(json.dumps(plans.dump(PLANS["everything"])))
-    saved["hosts"][0]["changes"][0]["before"] = {"value": "7"}
+    assert saved["hosts"][0]["changes"][0][part]["value"] != "7"
+    saved["hosts"][0]["changes"][0][part] = {"value": "7"}
     with pytest.raises(NetctlError, match="was edited after it was saved"):
         plans.load(KINDS, saved)
 
