@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cli import exits
 from cli.render import terminal
 from cli.render.page import BAD, CARE, FAINT, GOOD, STRONG, Line, line
 from cli.render.words import Words
@@ -32,16 +33,19 @@ def lines(report: Report, words: Words) -> list[Line]:
     page: list[Line] = []
     for host in report.plan.hosts:
         page += _host(host, report.answers.get(host.host), words)
-    away = sum(host.host not in report.answers for host in report.plan.hosts)
+    away = sum(host.exit_code == exits.UNREACHABLE for host in report.plan.hosts)
+    failed = sum(host.host not in report.answers for host in report.plan.hosts) - away
     fine = sum(host.host in report.answers and host.in_sync for host in report.plan.hosts)
-    drifted = len(report.plan.hosts) - away - fine
-    return [*page, line(), line(f"{fine} in sync, {drifted} drifted, {away} unreachable.")]
+    drifted = len(report.plan.hosts) - away - failed - fine
+    unseen = f", {failed} not observed" if failed else ""
+    return [*page, line(), line(f"{fine} in sync, {drifted} drifted, {away} unreachable{unseen}.")]
 
 
 def _host(plan: HostPlan, answer: Answer | None, words: Words) -> Iterator[Line]:
     title = (plan.host, STRONG)
     if answer is None:
-        yield line(title, ": ", ("unreachable", BAD), f", {plan.problems[0].summary}" if plan.problems else "")
+        word = "unreachable" if plan.exit_code == exits.UNREACHABLE else "not observed"
+        yield line(title, ": ", (word, BAD), f", {plan.problems[0].summary}" if plan.problems else "")
         return
     if plan.changes:
         yield line(title, ": ", ("drifted", CARE), f", {terminal.total(plan.changes)}")

@@ -26,6 +26,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
+from cli import exits
 from cli.render.words import Words
 from cli.report import Answer, Report
 from cli.result import Result
@@ -153,7 +154,7 @@ def report(report: Report, words: Words) -> dict[str, Any]:
 
 
 def _condition(plan: HostPlan, answer: Optional[Answer], words: Words) -> dict[str, Any]:
-    """One host: `reachable`, `in_sync`, and `changes` as in a plan; the rest is null where it cannot be reached."""
+    """One host: `reachable`, `in_sync`, and `changes` as in a plan; the rest is null where it cannot be observed."""
     said: dict[str, Any] = {"agent": None, "python": None, "kernel": None, "boot_id": None, "datapath": None}
     if answer is not None:
         hello = answer.hello
@@ -166,7 +167,7 @@ def _condition(plan: HostPlan, answer: Optional[Answer], words: Words) -> dict[s
         }
     return {
         "host": plan.host,
-        "reachable": answer is not None,
+        "reachable": plan.exit_code != exits.UNREACHABLE,
         "in_sync": answer is not None and plan.in_sync,
         "changes": [_change(plan.host, item, words) for item in plan.changes],
         "unchanged": plan.unchanged,

@@ -254,6 +254,27 @@ def test_a_host_that_cannot_be_asked_about_the_rest_is_told_and_no_failure(
     assert "alpha" not in shown.err
 
 
+def test_a_host_that_answered_and_could_not_be_observed_is_not_called_unreachable(
+    folder: Path, hosts: dict[str, FakeHost], capsys: pytest.CaptureFixture[str]
+) -> None:
+    away(hosts)
+    hosts["alpha"].error = fake_fleet.broken()
+    words = ["status", str(folder), "--host", "alpha", "--host", "beta"]
+    assert main(words) == 3
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:2] == [
+        "alpha: not observed, the host refused: No space left on device",
+        "beta: unreachable, host beta cannot be reached",
+    ]
+    assert shown[-1] == "0 in sync, 0 drifted, 1 unreachable, 1 not observed."
+    assert main([*words, "--format", "json"]) == 3
+    told = json.loads(capsys.readouterr().out)["hosts"]
+    assert [(host["host"], host["reachable"], host["in_sync"]) for host in told] == [
+        ("alpha", True, False),
+        ("beta", False, False),
+    ]
+
+
 GONE = object()
 """Stands for a key that is taken away."""
 
