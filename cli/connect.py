@@ -9,12 +9,19 @@ from inventory.fleet import Fleet
 from inventory.selection import select
 from inventory.target import Target
 from state.cluster import Cluster
+from state.problem import NetctlError
 
 
 def connect(folder: Path, cluster: Cluster, hosts: Sequence[str], labels: Sequence[str], lab: bool) -> Fleet:
     """The selected hosts; with `lab`, those of the running lab of the same manifest. Use it as a context manager."""
     chosen = select({name: host.labels for name, host in cluster.hosts.items()}, hosts, labels)
     targets = _lab(folder) if lab else _real(cluster)
+    if absent := [name for name in chosen if name not in targets]:
+        raise NetctlError.of(
+            f"the lab has no host {', '.join(absent)}",
+            f"The manifest did not have it when the lab was booted. Boot it: netctl lab up {folder}",
+            f"lab {folder}",
+        )
     return Fleet(targets[name] for name in chosen)
 
 

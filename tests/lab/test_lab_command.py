@@ -28,6 +28,17 @@ def test_the_lab_from_up_to_down(shop: Path, netctl: Running) -> None:
     assert netctl("lab", "down", str(shop)).returncode == 0
 
 
+def test_a_host_that_came_to_the_manifest_after_the_lab_was_booted_is_named(shop: Path, netctl: Running) -> None:
+    netctl("lab", "up", str(shop))
+    manifest = shop / "netctl.yaml"
+    manifest.write_text(manifest.read_text().replace("hosts:\n", "hosts:\n  delta: {address: 203.0.113.14}\n", 1))
+    netctl("lock", str(shop))
+    done = netctl("plan", str(shop), "--lab")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the lab has no host delta" in done.stderr
+    assert f"Boot it: netctl lab up {shop}" in " ".join(done.stderr.replace("│", " ").split())
+
+
 def test_exec_passes_everything_through(shop: Path, netctl: Running) -> None:
     netctl("lab", "up", str(shop))
     cases: list[tuple[list[str], str, tuple[int, str, str]]] = [
