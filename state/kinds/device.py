@@ -90,10 +90,12 @@ class Devices(Kind[Device]):
             if mark or link.name.startswith(naming.PREFIX):
                 found[link.name] = Found(_device(link, _other_end(kernel, link, inside)), bool(mark))
         present = frozenset(kernel.netns.names())
+        lead = {item.value.netns for item in found.values()}
         for netns, name in scope.devices.items():
             if name not in found and netns in present:
-                for link in filter(_takes_the_place, kernel.net.links(netns)):
-                    found[name] = Found(replace(_device(link, None), netns=netns, peer=link.name), owned=False)
+                for link in kernel.net.links(netns):
+                    if link.name == naming.ENDPOINT_DEVICE and not (_mark(link) and netns in lead):
+                        found[name] = Found(replace(_device(link, None), netns=netns, peer=link.name), owned=False)
         return found
 
     def obstacle(self, problem: Problem, value: Device) -> Problem:
@@ -107,7 +109,15 @@ class Devices(Kind[Device]):
             )
         if value.peer_mac or not value.peer:
             return problem
-        return replace(problem, summary=f"device {value.peer} in netns {value.netns} exists and is not netctl's")
+        end = f"device {value.peer} in netns {value.netns}"
+        if value.mark:
+            return replace(
+                problem,
+                summary=f"{end} is netctl's, and its other end is not on this host",
+                detail="Somebody moved that end to another namespace, where netctl does not look. Move it back, or\n"
+                f"remove the pair, and apply makes it anew: ip -n {value.netns} link del {value.peer}",
+            )
+        return replace(problem, summary=f"{end} exists and is not netctl's")
 
     def takes_along(self, change: Change) -> tuple[tuple[str, str], ...]:
         """What is configured on either end; with a hardware address that changes, the neighbours."""
@@ -183,10 +193,6 @@ def _configure(kernel: Kernel, name: str, wanted: Device, before: Optional[Devic
 
 def _mark(link: Link) -> str:
     return next((mark for mark in link.marks if naming.is_mark(mark)), "")
-
-
-def _takes_the_place(link: Link) -> bool:
-    return link.name == naming.ENDPOINT_DEVICE and not _mark(link)
 
 
 def _other_end(kernel: Kernel, link: Link, inside: dict[str, list[Link]]) -> Optional[Link]:

@@ -175,6 +175,19 @@ def test_a_foreign_device_in_an_endpoints_place_is_reported(town: Town) -> None:
     ]
 
 
+def test_a_pair_whose_end_on_the_host_was_moved_to_another_namespace_is_reported(town: Town) -> None:
+    wanted, inside, other = two_endpoints(town), town.name("a"), town.name("elsewhere")
+    apply(town.kernel, wanted)
+    town.run(f"ip netns add {other}; ip link set nc-0005 netns {other}")
+    found = errors(plan(town.kernel, wanted).problems)
+    assert [problem.summary for problem in found] == [
+        f"device eth0 in netns {inside} is netctl's, and its other end is not on this host"
+    ]
+    town.run(found[0].detail.rpartition(": ")[2])
+    apply(town.kernel, wanted)
+    assert shown(plan(town.kernel, wanted).changes) == []
+
+
 def test_a_foreign_namespace_is_used_and_left_in_place(town: Town) -> None:
     theirs = town.name("a")
     wanted = two_endpoints(town, foreign=(theirs,))
