@@ -39,17 +39,15 @@ def lock(folder: Folder = Path(), check: Check = False, prune: Prune = False) ->
     old = lockfile.read(folder, mend=True)
     new = locks.allocate(manifest, old)
     new = locks.prune(new) if prune else new
-    lockfile.write(folder, new)
+    written = lockfile.write(folder, new)
     problems.show(moved.told(manifest, old, new))
-    print(_changes(old, new))
+    print(_changes(old, new) if written else f"{FILE} is up to date.")
     return exits.FINE
 
 
 def _changes(old: Lock, new: Lock) -> str:
-    """What was written, in one line."""
+    """What was written, in one line. Nothing is added where all was there, between a merge's markers or unsorted."""
     lines = {*new.slices, *new.seats, *new.identities}
     before = {*old.slices, *old.seats, *old.identities}
     added, removed = len(lines - before), len(before - lines)
-    if not added and not removed:
-        return f"{FILE} is up to date."
     return f"{FILE} written: {added} lines added, {removed} removed, {len(lines & before)} kept."

@@ -39,16 +39,18 @@ def _read(folder: Path, mend: bool = False) -> tuple[Lock, list[Problem]]:
     except OSError as error:
         return Lock(), [Problem(f"{FILE} cannot be read", f"{error.strerror}.", source=Source(FILE, 1))]
     except UnicodeDecodeError:
-        return Lock(), [Problem(f"{FILE} is not UTF-8", source=Source(FILE, 1))]
+        again = "Take the file from Git again: addresses and identity numbers are in it."
+        return Lock(), [Problem(f"{FILE} is not UTF-8", again, source=Source(FILE, 1))]
 
 
-def write(folder: Path, lock: Lock) -> None:
-    """Put the lock in its file, whole or not at all; a file that says so already is left alone."""
+def write(folder: Path, lock: Lock) -> bool:
+    """Put the lock in its file, whole or not at all; False for a file that says so already, which is left alone."""
     path, new, wanted = folder / FILE, folder / f".{FILE}.new", text(lock)
     try:
         if path.exists() and path.read_bytes() == wanted.encode():
-            return
+            return False
         new.write_text(wanted, encoding="utf-8")
         os.replace(new, path)  # noqa: PTH105  (the same, and it says that it replaces)
     except OSError as error:
         raise NetctlError.of(f"{path} cannot be written", f"{error.strerror}.") from error
+    return True

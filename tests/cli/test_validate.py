@@ -230,6 +230,21 @@ def test_lock_writes_then_has_nothing_to_do(tmp_path: Path, capsys: pytest.Captu
     )
 
 
+@pytest.mark.parametrize("left", ["<<<<<<< ours\n{}=======\n{}>>>>>>> theirs\n", "{}\n"])
+def test_a_file_that_only_a_merge_made_untidy_is_said_to_be_written(
+    left: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {}, {})
+    assert run("lock", tmp_path) == 0
+    path = tmp_path / "netctl.lock"
+    tidy = path.read_text()
+    path.write_text(left.format(tidy, tidy))
+    capsys.readouterr()
+    assert run("lock", tmp_path) == 0
+    assert capsys.readouterr().out == "netctl.lock written: 0 lines added, 0 removed, 6 kept.\n"
+    assert path.read_text() == tidy
+
+
 def test_lock_check_writes_nothing_and_refuses_what_is_stale(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
