@@ -14,6 +14,7 @@ from state.problem import ManifestError, Problem, Source
 
 MAIN = "netctl.yaml"
 SUFFIXES = (".yaml", ".yml")
+"""In capitals too: a policy in DENY.YAML must not be passed over in silence."""
 
 
 def find(folder: Path, report: Report) -> list[str]:
@@ -46,7 +47,7 @@ def _walk(folder: Path, report: Report) -> Iterator[str]:
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if name.endswith(SUFFIXES) and not name.startswith("."):
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield (Path(parent) / name).relative_to(folder).as_posix()
 
 

@@ -135,6 +135,11 @@ def test_include_narrows_what_is_read(tmp_path: Path) -> None:
     assert [document.name for document in manifest.documents] == ["db"]
 
 
+def test_a_file_whose_ending_is_in_capitals_belongs_to_the_manifest(tmp_path: Path) -> None:
+    manifest, _ = load(write(tmp_path, {}, {"policies/A.YAML": POLICY}))
+    assert [document.name for document in manifest.documents] == ["db"]
+
+
 def test_sections_of_several_files_are_one_manifest(tmp_path: Path) -> None:
     more = "hosts:\n  gamma: {address: 203.0.113.13, ssh: {hostKey: KEY}}\n---\nnamespaces: {ops: {}}\n"
     manifest, _ = load(write(tmp_path, {}, {"more/gamma.yml": more.replace("KEY", KEY)}))
