@@ -69,11 +69,11 @@ def info(fd: int, size: int) -> bytes:
 
 
 def _opened(path: str) -> int:
-    """What is pinned at a path; -1 where nothing is."""
+    """What is pinned at a path; -1 where nothing is, or a folder: it is not netctl's, and no pin."""
     try:
         return call("bpf_obj_get", path.encode())
     except OSError as error:
-        if error.errno == _ENOENT:
+        if error.errno == _ENOENT or os.path.isdir(path):
             return -1
         raise
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 import time
 from collections.abc import Sequence
@@ -74,11 +76,13 @@ class SshChannel:
         channel.settimeout(_SLICE)
 
     def send(self, data: bytes, deadline: float) -> None:
-        """Send everything."""
+        """Send everything. Raises ConnectionError where the connection has ended."""
         view = memoryview(data)
         while view:
             try:
                 view = view[self._channel.send(bytes(view[: 1 << 17])) :]
+            except EOFError as error:  # paramiko's own way to say that the socket is closed
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
             except TimeoutError:
                 self._listen()
                 if time.monotonic() >= deadline:

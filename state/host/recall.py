@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import sys
 from _blake2 import blake2b
 
 from state.frame import pack
@@ -51,14 +52,16 @@ def _asked(code: str, body: Mapping[str, Any]) -> bytes:
 def _is_same(lines: Any) -> bool:
     try:
         return questions.same(lines)
-    except (OSError, _unanswered()):  # whatever it is, the look that follows says it better
+    except (OSError, ImportError):  # whatever it is, the look that follows says it better
+        return False
+    except _told_in_words():
         return False
 
 
-def _unanswered() -> type[Exception]:
-    from state.problem import NetctlError  # loaded only when something went wrong
-
-    return NetctlError
+def _told_in_words() -> tuple[type[Exception], ...]:
+    """What a question raises that has words for what is wrong; here it has none: they are not carried along."""
+    words = sys.modules.get("state.problem")
+    return () if words is None else (words.NetctlError,)
 
 
 def answer(asked: Mapping[str, str], code: str, request: Mapping[str, Any], out: int) -> bool:

@@ -178,6 +178,13 @@ def test_what_programs_rest_on_is_repaired_with_them(town: Town, drift: Callable
     assert town.plan() == []
 
 
+@pytest.mark.parametrize("place", ["", LAYOUT, "links", "programs/endpoint", "programs/nobody"])
+def test_a_folder_of_somebody_else_among_the_pins_is_no_obstacle(town: Town, place: str) -> None:
+    town.apply()
+    (town.root / "netctl" / place / "somebody").mkdir(parents=True)
+    assert [line for line in town.plan() if "somebody" not in line and "nobody" not in line] == []
+
+
 @NEEDS_LINKS
 def test_a_program_of_somebody_else_that_runs_first_is_drift_and_stays(town: Town) -> None:
     town.apply()

@@ -11,6 +11,7 @@ import pytest
 
 from state.host import questions, recall
 from state.host.questions import digest, plainly, question, same, spoil, taking_notes
+from state.problem import HostError
 
 answers: dict[str, Any] = {}
 asked: list[str] = []
@@ -112,6 +113,27 @@ def test_what_was_told_is_told_again(folder: str) -> None:
     answers["color"] = b"blue"
     assert recall.recall(folder, CODE, BODY) is None
     answers["color"] = None
+    assert recall.recall(folder, CODE, BODY) is None
+
+
+@question
+def wordy(missing: str) -> Any:
+    """What has words for what is wrong, as a namespace that is gone."""
+    if answers["words"] is ImportError:
+        raise ModuleNotFoundError("No module named 'state.problem'")  # as where only the few modules are carried
+    if answers["words"]:
+        raise HostError.of(f"network namespace {missing}: no such file")
+    return b""
+
+
+@pytest.mark.parametrize("words", [True, ImportError])
+def test_whatever_is_wrong_is_left_to_the_look_that_follows(folder: str, words: object) -> None:
+    answers["words"] = False
+    with taking_notes() as notes:
+        wordy("web")
+    recall.keep(folder, CODE, BODY, notes, b"{}")
+    assert recall.recall(folder, CODE, BODY) == b"{}"
+    answers["words"] = words
     assert recall.recall(folder, CODE, BODY) is None
 
 
