@@ -9,20 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
-from itertools import groupby
 from typing import Optional
 
+from state.policy.cuts import Answer, Cut, Cuts, by_peer, joined, over, ranges
 from state.policy.grants import Prefix, prefix, shorter
 from state.policy.rules import DEFAULT_DENY, LAST, NOT_ISOLATED, PROTOCOLS
 from state.policy.segments import order
 from state.policy.tables import ANY
 from state.policy.verdicts import Entry, Outcome, Policy
-
-Answer = Optional[tuple[Outcome, int]]
-"""What a policy says of a port: outcome and rule; None: nothing, so it is denied by default."""
-Cut = tuple[int, int, Answer]
-Cuts = tuple[Cut, ...]
-"""What is said of the ports first..last, in order; ports in between are not spoken of."""
 
 OPEN = Policy(
     False,
@@ -86,7 +80,7 @@ def as_moved(policy: Policy, moves: Mapping[int, frozenset[int]]) -> Policy:
     for peer in sorted(going):
         for protocol in PROTOCOLS:
             base = side.base.get(protocol, ())
-            told = _one_of(_over(side.of(target).get(protocol, ()), base) for target in going[peer])
+            told = _one_of(over(side.of(target).get(protocol, ()), base) for target in going[peer])
             found += [Entry(peer, protocol, cut[0], cut[1], *_said(cut[2])) for cut in _differing(told, base)]
     return Policy(policy.by_block, tuple(sorted(found, key=order)))
 
@@ -99,7 +93,7 @@ def retain(new: Policy, kept: Policy, peers: Iterable[str]) -> Policy:
     for peer in retained:
         own = sides[1].of(peer)
         for protocol in PROTOCOLS:
-            told = _over(own.get(protocol, ()), sides[1].base.get(protocol, ()))
+            told = over(own.get(protocol, ()), sides[1].base.get(protocol, ()))
             cuts = _differing(told, sides[0].base.get(protocol, ()))
             found += [Entry(peer, protocol, cut[0], cut[1], *_said(cut[2])) for cut in cuts]
     return Policy(new.by_block, tuple(sorted(found, key=order)))
@@ -114,7 +108,7 @@ def _entries(
 ) -> Iterator[tuple[str, Cut]]:
     """What a peer needs entries for: where it differs from what everyone is told."""
     for protocol in PROTOCOLS:
-        told = _both(_over(cuts.get(protocol, ()), side.base.get(protocol, ())) for cuts, side in zip(own, asked))
+        told = _both(over(cuts.get(protocol, ()), side.base.get(protocol, ())) for cuts, side in zip(own, asked))
         for cut in told if everyone else _differing(told, base[protocol]):
             yield protocol, cut
 
@@ -124,10 +118,7 @@ class _Side:
 
     def __init__(self, policy: Policy, known: Optional[Known]) -> None:
         self.policy = policy
-        self._cuts = {
-            peer: {protocol: tuple(_cut(entry) for entry in part) for protocol, part in groupby(found, key=_protocol)}
-            for peer, found in groupby(policy.entries, key=lambda entry: entry.peer)
-        }
+        self._cuts = by_peer(policy)
         self.base = self._cuts.get(ANY, {})
         mentioned = {peer: False for peer in self._cuts if "/" in peer}
         self.blocks: Mapping[str, bool] = mentioned if known is None else known.blocks
@@ -154,74 +145,37 @@ class _Hashable(dict[str, Cuts]):
         return hash(tuple(self.items()))
 
 
-def _protocol(entry: Entry) -> str:
-    return entry.protocol
-
-
-def _cut(entry: Entry) -> Cut:
-    return entry.first, entry.last, (entry.outcome, entry.rule)
-
-
-def _ranges(lists: Sequence[Cuts]) -> Iterator[tuple[int, int, list[Answer]]]:
-    """Ports in which none of the lists changes its mind, with what each says."""
-    edges = sorted({edge for cuts in lists for first, last, _ in cuts for edge in (first, last + 1)})
-    places = [0] * len(lists)
-    for first, following in zip(edges, edges[1:]):
-        answers: list[Answer] = []
-        for place, cuts in enumerate(lists):
-            while places[place] < len(cuts) and cuts[places[place]][1] < first:
-                places[place] += 1
-            here = cuts[places[place]] if places[place] < len(cuts) else None
-            answers.append(here[2] if here is not None and here[0] <= first else None)
-        yield first, following - 1, answers
-
-
-def _joined(cuts: Iterable[Cut]) -> Cuts:
-    found: list[Cut] = []
-    for first, last, answer in cuts:
-        if found and found[-1][1] + 1 == first and found[-1][2] == answer:
-            found[-1] = (found[-1][0], last, answer)
-        else:
-            found.append((first, last, answer))
-    return tuple(found)
-
-
-def _over(own: Cuts, base: Cuts) -> Cuts:
-    """A peer's own entries where there are any, else everyone's."""
-    return _joined((first, last, here[0] or here[1]) for first, last, here in _ranges((own, base)) if any(here))
-
-
 def _both(lists: Iterable[Cuts]) -> Cuts:
     """Denied where one denies, allowed where all allow, and nothing else is said. The last one's rule is named."""
     sides = tuple(lists)
     found: list[Cut] = []
-    for first, last, answers in _ranges(sides):
+    for first, last, answers in ranges(sides):
         denied = [answer for answer in answers if answer is not None and answer[0] is Outcome.DENY]
         if denied:
             found.append((first, last, denied[-1]))
         elif all(answers):
             found.append((first, last, answers[-1]))
-    return _joined(found)
+    return joined(found)
 
 
 def _one_of(lists: Iterable[Cuts]) -> Cuts:
     """Allowed where one allows, denied where one denies and none allows."""
     found: list[Cut] = []
-    for first, last, answers in _ranges(tuple(lists)):
+    for first, last, answers in ranges(tuple(lists)):
         spoken = [answer for answer in answers if answer is not None]
         allowed = [answer for answer in spoken if answer[0] is Outcome.ALLOW]
         if spoken:
             found.append((first, last, (allowed or spoken)[0]))
-    return _joined(found)
+    return joined(found)
 
 
 def _differing(told: Cuts, base: Cuts) -> Cuts:
     """Where the outcome for a peer is another than for everyone."""
     found: list[Cut] = []
-    for first, last, (own, common) in _ranges((told, base)):
+    for first, last, (own, common) in ranges((told, base)):
         allowed = own is not None and own[0] is Outcome.ALLOW
         if own is not None and (common is None or own[0] is not common[0]):
             found.append((first, last, own))
         elif not allowed and common is not None and common[0] is Outcome.ALLOW:
             found.append((first, last, None))
-    return _joined(found)
+    return joined(found)
