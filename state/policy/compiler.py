@@ -52,7 +52,7 @@ class Compiled:
 
 
 class Compiler:
-    """The documents of one cluster, compiled on demand: every subject once, however many hosts have it."""
+    """The documents of one cluster, compiled on demand: every subject and every host once, whoever asks."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -66,11 +66,17 @@ class Compiler:
             self._about(rule.direction, rule.subject)[1].append(place)
         self._subjects: dict[object, Subject] = {}
         self._policies: dict[object, Policy] = {}
+        self._hosts: dict[str, Compiled] = {}
         ranges = (cluster.ranges.ipv4, cluster.ranges.ipv6)
         self._ranges = tuple(prefix(network) for network in ranges if network is not None)
 
     def for_host(self, host: str) -> Compiled:
         """The policies and blocks of one host."""
+        if host not in self._hosts:
+            self._hosts[host] = self._compile(host)
+        return self._hosts[host]
+
+    def _compile(self, host: str) -> Compiled:
         identities = sorted({endpoint.identity for endpoint in self.cluster.endpoints_on(host)})
         found: dict[tuple[str, int], tuple[object, Subject, Source]] = {}
         for direction in DIRECTIONS:
