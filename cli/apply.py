@@ -32,6 +32,7 @@ def apply(
     from cli.connect import connect
     from cli.execute import Speech, execute
     from state.phases import phases
+    from state.plan import with_traffic
 
     ask.require_terminal(yes)
     kept = saved.read(given, lab) if given.is_file() else None
@@ -47,7 +48,7 @@ def apply(
             compare, beyond = workflow.within(kept.plan, compare), workflow.beyond(kept.plan, compare)
         else:
             rows = workflow.observe(fleet, cluster)
-            planned = workflow.plan(cluster, rows, compare, warnings)
+            planned = with_traffic(workflow.plan(cluster, rows, compare, warnings), cluster)
         steps = phases([part for part in planned.hosts if part.applicable], cluster)
         command, facts = f"netctl apply {given}", workflow.facts(rows)
         job = workflow.Job(cluster, planned, steps, compare, command, facts=facts, beyond=beyond)

@@ -32,6 +32,7 @@ def plan(
     from cli import exits, manifest, saved, show, workflow
     from cli.connect import connect
     from cli.heard import Heard
+    from state.plan import with_traffic
 
     if out is not None:
         saved.require_folder(out)
@@ -41,6 +42,7 @@ def plan(
         seen = workflow.look(fleet, valid.cluster, heard)
     planned = workflow.plan(valid.cluster, seen, workflow.towards(valid.cluster), valid.warnings)
     heard.remember(planned.hosts)
+    planned = with_traffic(planned, valid.cluster)
     show.plan(planned, valid.cluster, output)
     if out is not None:
         saved.write(out, folder, planned, lab)

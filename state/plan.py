@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Optional, cast
 
 from state import naming, wire
 from state.bulk import agrees
@@ -20,11 +20,12 @@ from state.desired import Desired, desired
 from state.facts import Facts, Scope
 from state.placement import pending
 from state.problem import ManifestError, Problem, errors
+from state.traffic import Traffic
 
 if TYPE_CHECKING:
     from state.kinds.kind import Kind  # with which all kinds would come
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 Kinds = Sequence["Kind[Any]"]
 Observed = Mapping[str, Mapping[str, Found[Any]]]
@@ -80,11 +81,12 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What changes on every host, in name order."""
+    """What changes on every host, in name order; and what that does to traffic: None where it can do nothing."""
 
     cluster: str
     hosts: tuple[HostPlan, ...]
     warnings: tuple[Problem, ...] = ()
+    traffic: Optional[Traffic] = None
 
     @property
     def changes(self) -> list[Change]:
@@ -92,8 +94,9 @@ class Plan:
         return [change for host in self.hosts for change in host.changes]
 
     def only(self, hosts: Collection[str]) -> Plan:
-        """The part of the plan for these hosts."""
-        return replace(self, hosts=tuple(host for host in self.hosts if host.host in hosts))
+        """The part of the plan for these hosts. What a part of the changes does to traffic is not known from all."""
+        chosen = tuple(host for host in self.hosts if host.host in hosts)
+        return self if chosen == self.hosts else replace(self, hosts=chosen, traffic=None)
 
 
 def scope(cluster: Cluster, name: str) -> Scope:
@@ -134,6 +137,14 @@ def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> Ho
     return replace(made, pending=tuple(pending(cluster, host, seen.facts)), problems=absent + warnings + made.problems)
 
 
+def with_traffic(plan: Plan, cluster: Cluster) -> Plan:
+    """The plan with what it does to traffic, where it does all that the manifest wants of the hosts that were asked."""
+    from state.policy.connectivity import changed_traffic  # not at the top: the agent never needs the engine
+
+    changes = {host.host: host.changes for host in plan.hosts if not host.exit_code}
+    return replace(plan, traffic=changed_traffic(cluster, changes))
+
+
 def for_removal(kinds: Kinds, host: str, seen: Observation) -> HostPlan:
     """What removes everything that is netctl's from the host. What is lasting is restored, not removed."""
     return _compare(kinds, host, {}, seen)
@@ -170,6 +181,7 @@ def dump(plan: Plan) -> dict[str, Any]:
         "cluster": plan.cluster,
         "hosts": hosts,
         "warnings": wire.dump(plan.warnings),
+        "traffic": wire.dump(plan.traffic),
     }
 
 
@@ -184,7 +196,10 @@ def load(kinds: Kinds, data: Any) -> Plan:
         names = [host.host for host in hosts]
         if len(set(names)) != len(names):
             raise ValueError("it has a host twice")
-        return Plan(wire.load(str, given["cluster"]), hosts, wire.load(tuple[Problem, ...], given["warnings"]))
+        warnings = wire.load(tuple[Problem, ...], given["warnings"])
+        traffic = given.get("traffic")  # which format 1.0 did not have
+        traffic = None if traffic is None else wire.load(Traffic, traffic)
+        return Plan(wire.load(str, given["cluster"]), hosts, warnings, traffic)
     except ValueError as error:
         raise ManifestError.of("this is not a plan that netctl saved", f"{_sentence(str(error))} {AGAIN}") from error
 

@@ -1,6 +1,6 @@
 """WORKSTATION: a plan for programs. The shape is Terraform's where Terraform has one, so that known tools map onto it.
 
-    {"format_version": "1.0",      a new minor version only adds keys; refuse a major version you do not know
+    {"format_version": "1.1",      a new minor version only adds keys; refuse a major version you do not know
      "cluster": "shop",
      "hosts": [{"host": "alpha", "planned": true, "unchanged": 12, "fingerprint": "9f86..."}],
      "changes": [{"host": "alpha", "kind": "route", "address": "10.42.2.0/24", "description": "10.42.2.0/24",
@@ -8,6 +8,7 @@
                   "before": null, "after": {...},
                   "source": {"file": "netctl.yaml", "line": 31}}],       or null where nothing in the manifest wants it
      "summary": {"add": 1, "change": 0, "destroy": 0},
+     "traffic": {...},             see `cli.render.json_traffic`; null where no change can touch a verdict
      "pending": [{"host": "beta", "endpoint": "shop/db-1"}],
      "errors": [{"host": "gamma", "summary": "...", "detail": "...", "address": "host gamma", "source": null}],
      "warnings": [...]}
@@ -27,6 +28,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from cli import exits
+from cli.render import json_traffic
 from cli.render.words import Words
 from cli.report import Answer, Report
 from cli.result import Result
@@ -61,6 +63,7 @@ def document(plan: Plan, words: Words) -> dict[str, Any]:
         ],
         "changes": [_change(host.host, item, words) for host in plan.hosts for item in host.changes],
         "summary": {"add": add, "change": change, "destroy": destroy},
+        "traffic": None if plan.traffic is None else json_traffic.document(plan.traffic),
         "pending": [{"host": host.host, "endpoint": key} for host in plan.hosts for key in host.pending],
         "errors": [problem(item, host) for host, item in troubles if item.severity == "error"],
         "warnings": [problem(item, host) for host, item in troubles if item.severity != "error"],

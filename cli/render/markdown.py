@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.render import terminal
+from cli.render import terminal, traffic
 from cli.render.fields import Field, fields
 from cli.render.words import Words
 from state.change import Action, Change
 from state.plan import HostPlan, Plan
 from state.problem import Problem
+from state.traffic import Traffic
 
 # In a diff fence the first column colours the line.
 MARKS = {Action.CREATE: "+", Action.UPDATE: "!", Action.REPLACE: "-/+", Action.DELETE: "-"}
@@ -17,7 +18,8 @@ MARKS = {Action.CREATE: "+", Action.UPDATE: "!", Action.REPLACE: "-/+", Action.D
 
 def text(plan: Plan, words: Words) -> str:
     """The comment, as Markdown."""
-    return "\n".join([*_summary(plan), *(line for host in plan.hosts for line in _host(host, words))]) + "\n"
+    parts = [*_summary(plan), *_traffic(plan.traffic), *(line for host in plan.hosts for line in _host(host, words))]
+    return "\n".join(parts) + "\n"
 
 
 def _summary(plan: Plan) -> Iterator[str]:
@@ -32,6 +34,9 @@ def _summary(plan: Plan) -> Iterator[str]:
         yield f"**{terminal.NO_CHANGES}**"
     elif len(failed) < len(plan.hosts):
         yield f"**No changes** on the {'hosts that could be asked' if len(silent) == len(failed) else 'other hosts'}."
+    if plan.traffic is not None:
+        yield ""
+        yield f"**Traffic: {traffic.total(plan.traffic)}.**"
     remarks = list(_remarks(plan))
     yield from ["", *remarks] if remarks else []
 
@@ -39,6 +44,8 @@ def _summary(plan: Plan) -> Iterator[str]:
 def _remarks(plan: Plan) -> Iterator[str]:
     for problem in plan.warnings:
         yield _problem(problem)
+    if plan.traffic is not None and plan.traffic.not_asked:
+        yield f"- not asked: {traffic.unknown(plan.traffic)}"
     for host in plan.hosts:
         yield from (_problem(problem, host.host) for problem in host.problems)
         yield from (
@@ -50,6 +57,21 @@ def _problem(problem: Problem, host: str = "") -> str:
     on = f" on `{host}`" if host else ""
     where = f" (`{problem.source.file}:{problem.source.line}`)" if problem.source else ""
     return f"- **{problem.severity}**{on}: {problem.summary}{where}"
+
+
+def _traffic(found: Traffic | None) -> Iterator[str]:
+    """Above the fold: it is what a reviewer must see."""
+    if found is None or not found.flows:
+        return
+    yield ""
+    yield "```diff"
+    for flow in found.flows[: traffic.MOST]:
+        because = f"   # {traffic.rules(flow)}" if flow.rules else ""
+        sign, doubt = "+" if flow.allowed else "-", "" if flow.certain else "   (an end was not asked)"
+        yield f"{sign} {traffic.between(flow)}  {traffic.what(flow)}  {traffic.verdicts(flow)}{doubt}{because}"
+    if more := len(found.flows) - traffic.MOST:
+        yield from [f"# ({more} more; --format json lists them all)"] if more > 0 else []
+    yield "```"
 
 
 def _host(host: HostPlan, words: Words) -> Iterator[str]:

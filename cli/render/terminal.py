@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from cli.render import traffic
 from cli.render.fields import Field, Fields, fields
 from cli.render.page import BAD, CARE, FAINT, GOOD, STRONG, Line, line
 from cli.render.words import Words
@@ -37,12 +38,14 @@ COMMENT = 92  # and the lines of the manifest up to this one
 
 
 def lines(plan: Plan, words: Words, nothing: str = NO_CHANGES) -> list[Line]:
-    """The whole plan: legend, a section for each host, summary."""
+    """The whole plan: legend, a section for each host, one for the traffic, summary."""
     page = [*_legend(plan.changes)]
     for host in plan.hosts:
         section = list(_host(host, words))
         page += section if len(section) == 1 else [*section, line()]
-    return [*page, *([line()] if page and page[-1] else []), *_closing(plan, nothing)]
+    for section in ([*traffic.lines(plan.traffic)], [*_closing(plan, nothing)]):
+        page += [*([line()] if section and page and page[-1] else []), *section]
+    return page
 
 
 def total(changes: Iterable[Change]) -> str:
@@ -66,6 +69,7 @@ def _closing(plan: Plan, nothing: str) -> Iterator[Line]:
     blocked = [host.host for host in plan.hosts if not host.exit_code and not host.applicable]
     if plan.changes:
         yield line(("Plan:", STRONG), f" {total(plan.changes)}.")
+        yield from traffic.totals(plan.traffic)
     elif not left and not blocked:
         yield line((nothing, GOOD))
     elif len(left) + len(blocked) < len(plan.hosts):

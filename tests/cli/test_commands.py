@@ -289,7 +289,7 @@ NO_PLANS: list[tuple[str, object, str]] = [
     ("cluster", "other", "It is for cluster other, and its manifest for shop."),
     ("format_version", GONE, "The plan lacks format_version."),
     ("format_version", 1, "Expected str, got int."),
-    ("format_version", "2.0", "It has format 2.0, this netctl reads 1.0."),
+    ("format_version", "2.0", "It has format 2.0, this netctl reads 1.1."),
     ("warnings", "x", "Expected list, got str."),
     ("hosts", [], "It names no host, so it would do nothing."),
     ("hosts", "x", "Expected list, got str."),

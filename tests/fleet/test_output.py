@@ -92,7 +92,7 @@ def test_json_is_one_document_and_nothing_else(town: Town, words: tuple[str, ...
 def test_json_of_a_plan_has_what_programs_need(town: Town) -> None:
     town.on("alpha", f"{DRIFT}; ip route del 10.42.21.0/24; ip route add 10.42.77.0/24 dev nc-overlay proto 110")
     plan = town.plan()
-    assert plan["format_version"] == "1.0"
+    assert plan["format_version"] == "1.1"
     assert plan["summary"] == {"add": 1, "change": 1, "destroy": 1}
     by_kind = {(item["kind"], item["actions"][0]): item for item in plan["changes"]}
     device = by_kind["device", "update"]
