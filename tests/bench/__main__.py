@@ -1,6 +1,6 @@
 """`make bench`: what netctl costs, as ratios of one run on one machine. Prints; a missed goal is no error.
 
-`python tests/bench [--quick] [control] [packets] [policy] [command]`: all parts, or those named.
+`python tests/bench [--quick] [control] [packets] [policy] [traffic] [command]`: all parts, or those named.
 """
 
 from __future__ import annotations
@@ -16,22 +16,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 def main() -> None:
     """Run the parts that are asked for."""
-    from tests.bench import command, control, packets, policy
+    from tests.bench import command, control, packets, policy, traffic
 
     parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", choices=("control", "packets", "policy", "command", []), help="all without one"
+        "parts", nargs="*", choices=("control", "packets", "policy", "traffic", "command", []), help="all without one"
     )
     parser.add_argument("--quick", action="store_true", help="10 hosts alone, and fewer runs")
     parser.add_argument("--hosts", type=int, action="append", choices=sorted(control.ROUNDS), help="labs of this size")
     chosen = parser.parse_args()
-    parts = chosen.parts or ["command", "policy", "packets", "control"]
+    parts = chosen.parts or ["command", "policy", "traffic", "packets", "control"]
     started, load = time.monotonic(), os.getloadavg()[0]
     print(f"{os.cpu_count()} CPUs, load {load:.1f} before the run, Linux {os.uname().release}")
     if "command" in parts:
         command.run(3 if chosen.quick else 9)
     if "policy" in parts:
         policy.run(1 if chosen.quick else 3)
+    if "traffic" in parts:
+        traffic.run(chosen.quick)
     if "packets" in parts:
         packets.run(3 if chosen.quick else 9)
     if "control" in parts:
