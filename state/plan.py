@@ -139,9 +139,11 @@ def for_host(kinds: Kinds, cluster: Cluster, host: str, seen: Observation) -> Ho
 
 def with_traffic(plan: Plan, cluster: Cluster) -> Plan:
     """The plan with what it does to traffic, where it does all that the manifest wants of the hosts that were asked."""
+    changes = {host.host: host.changes for host in plan.hosts if not host.exit_code}
+    if not any(changes.values()):
+        return plan
     from state.policy.connectivity import changed_traffic  # not at the top: the agent never needs the engine
 
-    changes = {host.host: host.changes for host in plan.hosts if not host.exit_code}
     return replace(plan, traffic=changed_traffic(cluster, changes))
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Optional
 
 from state.cluster import Cluster, Endpoint
-from state.policy.peer_answers import Answers
-from state.policy.narrowest import Blocks
 from state.policy.enforced import NOBODY_ISOLATED, Enforced
+from state.policy.narrowest import Blocks
 from state.policy.parties import IpAddress
+from state.policy.peer_answers import Answers
 from state.policy.stance import Group, Member, Stance
 from state.problem import Source
 

@@ -14,14 +14,14 @@ from state.change import Change
 from state.cluster import Cluster
 from state.policy import flows
 from state.policy.alike import alike
-from state.policy.peer_answers import CLOSED, Answers
+from state.policy.carved import regions
 from state.policy.compiler import rule_sources
 from state.policy.cuts import ByProtocol
 from state.policy.enforced import enforced
 from state.policy.flows import End, Finding
 from state.policy.grants import Prefix
 from state.policy.labels import HOST, REMOTE_NODE
-from state.policy.carved import regions
+from state.policy.peer_answers import CLOSED, Answers
 from state.policy.rules import DEFAULT_DENY
 from state.policy.shift import NO_POLICY, Pair, Shift, Shifts
 from state.policy.stance import Stance

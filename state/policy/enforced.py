@@ -12,9 +12,9 @@ from typing import Optional
 
 from state.change import Change
 from state.cluster import Cluster
-from state.policy.peer_answers import Answers
-from state.policy.narrowest import Blocks
 from state.policy.compiler import compile_policies
+from state.policy.narrowest import Blocks
+from state.policy.peer_answers import Answers
 from state.policy.tables import Block, Peer, policy_address
 from state.policy.verdicts import Policy
 from state.problem import Source

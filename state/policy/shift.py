@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from state.policy.peer_answers import OPEN
 from state.policy.cuts import ByProtocol, allows, ranges
+from state.policy.peer_answers import OPEN
 
 Pair = tuple[ByProtocol, ByProtocol]
 """What one end says before and after."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Optional
 
-from state.policy.peer_answers import CLOSED, Answers
-from state.policy.narrowest import Blocks
 from state.policy.cuts import ByProtocol
 from state.policy.grants import Prefix
+from state.policy.narrowest import Blocks
+from state.policy.peer_answers import CLOSED, Answers
 from state.policy.tables import ANY
 from state.problem import Source
 

@@ -11,7 +11,7 @@ import pytest
 
 from cli.test import by_packets
 from state.cluster import Cluster
-from state.manifest import Assertion
+from state.manifest import Assertion, PortRange
 from state.problem import Source
 from tests.fleet.town import Town
 
@@ -49,7 +49,7 @@ def probes(cluster: Cluster) -> tuple[Assertion, ...]:
     """Everybody to everybody, on every port."""
     people = [*cluster.endpoints, *cluster.hosts, *WORLD]
     return tuple(
-        Assertion(source, target, protocol, port, "allow", Source("netctl.yaml", 1))
+        Assertion((source,), (target,), on(protocol, port), "allow", Source("netctl.yaml", 1))
         for source in people
         for target in people
         for protocol, port in PORTS
@@ -57,15 +57,19 @@ def probes(cluster: Cluster) -> tuple[Assertion, ...]:
     )
 
 
+def on(protocol: str, port: int | None) -> tuple[PortRange, ...]:
+    """One port; none is an echo request."""
+    return () if port is None else (PortRange(protocol, port, port),)
+
+
 def found_by_packets(town: Town) -> dict[Asked, str]:
     """What packets meet with, wherever the fleet can send them."""
-    asked = probes(town.cluster)
-    families = by_packets(town.folder, replace(town.cluster, assertions=asked), (), (), lab=True)
+    asked = replace(town.cluster, assertions=probes(town.cluster))
     return {
         (one.origin, one.target, one.protocol, one.port, version): answer.got
-        for place, answers in families.items()
+        for one, flows in by_packets(town.folder, asked, (), (), lab=True).items()
+        for answers in flows
         for version, answer in answers.items()
-        for one in [asked[place]]
     }
 
 
