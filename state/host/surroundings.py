@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from state.facts import Scope
 from state.host import files, ruleset
 from state.host.questions import spoil
-from state.kernel import Address, Kernel, Link
+from state.kernel import Address, Kernel, Link, Route, Rule
 from state.kinds.marked import within
 from state.naming import PREFIX, PROTOCOL, is_mark
 
 _FORWARD, _DROP = 2, 0
 _BY_KERNEL = 2
+_TABLES_OF_EVERY_HOST = (253, 254, 255)
+_MAIN_RULE = 32766
 _FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
 
 
@@ -49,20 +51,34 @@ def _detours(kernel: Kernel, scope: Scope) -> Iterator[str]:
     for route in routes:
         if route.protocol in (PROTOCOL, _BY_KERNEL):
             continue
-        own = [item.destination for item in routes if item.protocol == PROTOCOL and item.table == route.table]
-        wider = [item for item in own if item != route.destination and within(route.destination, (item,))]
-        if wider:
+        own = [item for item in routes if item.protocol == PROTOCOL and item.table == route.table]
+        behind = [item.destination for item in own if _goes_before(route, item)]
+        if behind:
             yield (
-                f"the route to {route.destination} is not netctl's and goes before netctl's to {wider[0]}: "
+                f"the route to {route.destination} is not netctl's and goes before netctl's to {behind[0]}: "
                 "what this host sends there takes another way"
             )
     for rule in kernel.net.rules():
         about = [item for item in (rule.source, rule.destination) if item and within(item, scope.ranges)]
-        if about and rule.protocol != PROTOCOL:
+        if rule.protocol != PROTOCOL and (about or _is_about_everything(rule)):
             yield (
-                f"the routing rule {rule.priority} about {about[0]} is not netctl's: "
+                f"the routing rule {rule.priority} about {about[0] if about else 'everything'} is not netctl's: "
                 "what this host sends to endpoints may take another way"
             )
+
+
+def _goes_before(route: Route, own: Route) -> bool:
+    """Whether the kernel prefers the route: it is about less, or about the same with a lower metric."""
+    if route.destination == own.destination:
+        return route.metric < own.metric
+    return within(route.destination, (own.destination,))
+
+
+def _is_about_everything(rule: Rule) -> bool:
+    """Whether the rule asks a table of somebody's own for all that is sent, before the host's main table is asked."""
+    chosen = (rule.source, rule.destination, rule.mark, rule.incoming, rule.outgoing)
+    asks = rule.action == "lookup" and rule.table not in _TABLES_OF_EVERY_HOST
+    return rule.priority < _MAIN_RULE and asks and not any(chosen)
 
 
 def networkd(root: str = "/") -> Iterator[str]:

@@ -89,6 +89,11 @@ class Devices(Kind[Device]):
             mark = _mark(link)
             if mark or link.name.startswith(naming.PREFIX):
                 found[link.name] = Found(_device(link, _other_end(kernel, link, inside)), bool(mark))
+        if naming.OVERLAY not in found:
+            # The kernel has one tunnel on a port that takes all that comes there, whatever its name.
+            for link in kernel.net.links():
+                if link.type == "vxlan" and link.external and link.port == scope.tunnel_port:
+                    found[naming.OVERLAY] = Found(replace(_device(link, None), peer=link.name), owned=False)
         present = frozenset(kernel.netns.names())
         lead = {item.value.netns for item in found.values()}
         for netns, name in scope.devices.items():
@@ -109,6 +114,12 @@ class Devices(Kind[Device]):
             )
         if value.peer_mac or not value.peer:
             return problem
+        if value.type == "vxlan":
+            return replace(
+                problem,
+                summary=f"device {value.peer} has the tunnel's UDP port, {value.port}, and is not netctl's",
+                detail="Remove it, or give netctl another port: network.port",
+            )
         end = f"device {value.peer} in netns {value.netns}"
         if value.mark:
             return replace(

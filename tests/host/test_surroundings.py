@@ -82,13 +82,24 @@ def test_routes_and_rules_of_others_that_go_before_ours_are_named() -> None:
         ("10.42.7.0/24", ours), ("10.42.7.0/25", theirs), ("10.42.9.0/24", theirs), ("192.0.2.0/24", theirs),
     ):  # fmt: skip
         kernel.net.put([Route("", destination, "", "", False, "", 0, 0, 254, "blackhole", protocol)])
-    for priority, destination, protocol in ((5, "10.42.7.0/24", theirs), (6, "10.42.7.0/24", ours), (7, "", theirs)):
-        kernel.net.put([Rule(4, priority, "", destination, 0, 0, "", "", 77, "table", protocol)])
-    scope = Scope((), ("10.42.0.0/16",))
+    for metric, protocol in ((10, theirs), (1024, ours), (2048, theirs)):
+        kernel.net.put([Route("", "fd42:0:0:7::/64", "", "", False, "", metric, 0, 254, "blackhole", protocol)])
+    rules = ((5, "10.42.7.0/24", theirs), (6, "10.42.7.0/24", ours), (7, "", theirs), (8, "", ours))
+    for priority, destination, protocol in rules:
+        kernel.net.put([Rule(4, priority, "", destination, 0, 0, "", "", 77, "lookup", protocol)])
+    kernel.net.put(
+        [
+            Rule(4, 9, "", "", 7, 255, "", "", 77, "lookup", theirs),
+            Rule(4, 9, "", "", 0, 0, "", "", 254, "lookup", theirs),
+        ]
+    )
+    scope = Scope((), ("10.42.0.0/16", "fd42::/48"))
     said = [text for text in surroundings.warnings(kernel, scope, [], [], "") if "another way" in text]
     assert [text.partition(" is not netctl's")[0] for text in said] == [
         "the route to 10.42.7.0/25",
+        "the route to fd42:0:0:7::/64",
         "the routing rule 5 about 10.42.7.0/24",
+        "the routing rule 7 about everything",
     ]
 
 

@@ -137,6 +137,16 @@ def test_drift_that_takes_more_with_it_is_repaired_at_once(town: Town, command: 
     assert shown(plan(town.kernel, wanted).changes) == []
 
 
+def test_a_tunnel_of_somebody_else_on_the_port_is_told_before_anything_is_made(town: Town) -> None:
+    town.run("ip link add vx9 type vxlan external dstport 8472")
+    made = plan(town.kernel, two_endpoints(town))
+    assert [problem.summary for problem in errors(made.problems)] == [
+        "device vx9 has the tunnel's UDP port, 8472, and is not netctl's"
+    ]
+    town.run("ip link del vx9; ip link add vx9 type vxlan external dstport 4790")
+    assert apply(town.kernel, two_endpoints(town)).changes
+
+
 def test_drift_inside_an_endpoint_is_repaired(town: Town) -> None:
     wanted, inside = two_endpoints(town), town.name("a")
     apply(town.kernel, wanted)
