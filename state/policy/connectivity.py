@@ -24,7 +24,7 @@ from state.policy.labels import HOST, REMOTE_NODE
 from state.policy.peer_answers import CLOSED, Answers
 from state.policy.rules import DEFAULT_DENY
 from state.policy.shift import NO_POLICY, Pair, Shift, Shifts
-from state.policy.stance import Stance
+from state.policy.stance import Stance, Told
 from state.problem import Source
 from state.traffic import ENDPOINTS, WORLD, Traffic
 from state.traffic import HOST as OWN_HOST
@@ -62,8 +62,7 @@ class _Comparison:
         """Every difference, between ends as they come."""
         for source, target in self._pairs():
             if source.speaks or target.speaks or source.has_strangers or target.has_strangers:
-                for version in VERSIONS:
-                    yield from self._between(source, target, version)
+                yield from self._between(source, target)
         for direction, stances in self._stances.items():
             for stance in stances:
                 for version in VERSIONS:
@@ -83,14 +82,18 @@ class _Comparison:
             for target in self._stances["ingress"] if id(source) in first else touched["ingress"]:
                 yield source, target
 
-    def _between(self, source: Stance, target: Stance, version: int) -> Iterator[Finding]:
-        told = target.divide(source, version)
-        for targets, *egress in source.divide(target, version) if told else ():
-            for sources, *ingress in told:
-                shifts = self._shifts.between(version, (egress[0], egress[1]), (ingress[0], ingress[1]))
-                if shifts:
-                    ends = End(ENDPOINTS, sources), End(ENDPOINTS, targets)
-                    yield from self._found(ends, version, shifts, {"egress": source, "ingress": target})
+    def _between(self, source: Stance, target: Stance) -> Iterator[Finding]:
+        even = source.is_even and target.is_even  # as most are: who is told what is then one question for both families
+        told: tuple[Sequence[Told], Sequence[Told]] = ((), ())
+        for version in VERSIONS:
+            if version == VERSIONS[0] or not even:
+                told = source.divide(target, version), target.divide(source, version)
+            for targets, *egress in told[0]:
+                for sources, *ingress in told[1]:
+                    shifts = self._shifts.between(version, (egress[0], egress[1]), (ingress[0], ingress[1]))
+                    if shifts:
+                        ends = End(ENDPOINTS, sources), End(ENDPOINTS, targets)
+                        yield from self._found(ends, version, shifts, {"egress": source, "ingress": target})
 
     def _with_hosts(self, stance: Stance, direction: str, version: int) -> Iterator[Finding]:
         """With the endpoints' own host, which always reaches them, and with all others."""

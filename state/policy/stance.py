@@ -12,6 +12,7 @@ from typing import Optional
 
 from state.policy.cuts import ByProtocol
 from state.policy.grants import Prefix
+from state.policy.labels import FIRST_IDENTITY
 from state.policy.narrowest import Blocks
 from state.policy.peer_answers import CLOSED, Answers
 from state.policy.tables import ANY
@@ -81,6 +82,13 @@ class Stance:
     def moves(self) -> bool:
         """Whether anybody of them gets another identity."""
         return any(len(group.names) > 1 for group in self.groups)
+
+    @cached_property
+    def is_even(self) -> bool:
+        """Whether both families are alike to it and of it: no address makes a difference, everybody has two."""
+        seen = (group.seen for group in self.groups)
+        alike = all(len(found) == 2 and found[4] == found[6] for found in seen)
+        return alike and not self.by_block and not self.has_strangers
 
     @cached_property
     def has_strangers(self) -> bool:
@@ -157,7 +165,7 @@ class Stance:
 
 def _told(policy: Answers, blocks: Blocks, identity: int, address: Prefix) -> ByProtocol:
     """What a policy says to an address, of which the host knows the identity or not."""
-    if identity and not policy.by_block:
+    if identity and not (policy.by_block and identity >= FIRST_IDENTITY):
         return policy.of(str(identity))
     block, nobody = blocks.around(address)
     if identity:
