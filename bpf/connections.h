@@ -1,6 +1,7 @@
 /* Connections: one entry serves both directions and remembers what was decided, under which epoch, about whom. */
 #pragma once
 
+#include "audit.h"
 #include "packet.h"
 
 #define LIFETIME_ESTABLISHED 8000
@@ -11,7 +12,7 @@
 
 enum memory {
 	ABSENT = 0,
-	OTHER_EPOCH = 1,
+	OTHER_EPOCH = 1, /* or other ends are audited */
 	SAME_EPOCH = 2,
 };
 
@@ -97,7 +98,9 @@ static __always_inline enum memory recall(const struct packet *p, __u32 owner, b
 	/* A SYN opens a connection of its own: against the direction of this one, or after its end. */
 	if (is_opening(p) && (!from_initiator(r) || (entry->state & STATE_CLOSED) == STATE_CLOSED))
 		return ABSENT;
-	return ((judged >> 8) & 0xffffff) == p->epoch ? SAME_EPOCH : OTHER_EPOCH;
+	if (((judged >> 8) & 0xffffff) != p->epoch || !holds(judged, owner, r->peer.endpoint))
+		return OTHER_EPOCH;
+	return SAME_EPOCH;
 }
 
 static __always_inline __u32 next_state(const struct packet *p, __u32 state, bool from_owner)

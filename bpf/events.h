@@ -22,6 +22,8 @@ struct decision {
 	__u8 direction;
 	__u8 reason;
 	__u8 type;
+	bool denied;  /* by a policy at least, if not by what came of it */
+	__u8 audited; /* where one denied: which ends are audited, as judged_flags */
 };
 
 static __always_inline void fill_event(struct event *event, const struct packet *p, const struct decision *d)

@@ -14,7 +14,7 @@ static __always_inline __u16 asked_port(const struct packet *p, bool from_initia
 	return from_initiator ? p->destination_port : p->source_port;
 }
 
-/* One end's policy. An endpoint that is not isolated has policy 0. */
+/* Asks one end's policy, d->policy; that of an endpoint which is not isolated is 0. */
 static __always_inline void ask_end(struct packet *p, const struct peer *other, const struct address *address,
 				    __u16 port, struct decision *d)
 {
@@ -25,8 +25,28 @@ static __always_inline void ask_end(struct packet *p, const struct peer *other, 
 	d->type = EVENT_VERDICT;
 }
 
+/* Whether the packet gets past the end that was asked: its policy allows, or is only tried. Who is audited is read once
+ * in a decision, so that what is remembered is what was decided by.
+ */
+static __always_inline bool gets_past(struct packet *p, __u32 initiator, __u32 responder, bool tells,
+				      struct decision *d)
+{
+	if (d->reason >= DENIED_BY_RULE) {
+		if (!d->denied)
+			d->audited = audited_ends(initiator, responder);
+		d->denied = true;
+		if (!(d->audited &
+		      (d->direction == DIRECTION_EGRESS ? JUDGED_INITIATOR_AUDITED : JUDGED_RESPONDER_AUDITED)))
+			return false;
+		d->type = EVENT_AUDIT;
+	}
+	if (tells)
+		tell(p, d);
+	return true;
+}
+
 /* Both ends, as far as they are on this host, in the direction in which the connection was opened. */
-static __always_inline int ask_both(struct packet *p, bool forward, bool tells, struct decision *d)
+static __always_inline void ask_both(struct packet *p, bool forward, bool tells, struct decision *d)
 {
 	struct peer *initiator = forward ? &p->from : &p->to, *responder = forward ? &p->to : &p->from;
 	struct address *source = forward ? &p->source : &p->destination;
@@ -38,10 +58,8 @@ static __always_inline int ask_both(struct packet *p, bool forward, bool tells, 
 		d->endpoint = initiator->endpoint;
 		d->policy = initiator->egress;
 		ask_end(p, responder, destination, port, d);
-		if (d->reason >= DENIED_BY_RULE)
-			return d->reason;
-		if (tells)
-			tell(p, d);
+		if (!gets_past(p, initiator->endpoint, responder->endpoint, tells, d))
+			return;
 	}
 	if (responder->endpoint) {
 		d->direction = DIRECTION_INGRESS;
@@ -49,12 +67,10 @@ static __always_inline int ask_both(struct packet *p, bool forward, bool tells, 
 		/* a host always reaches its own endpoints */
 		d->policy = initiator->identity == IDENTITY_HOST ? 0 : responder->ingress;
 		ask_end(p, initiator, source, port, d);
-		if (d->reason >= DENIED_BY_RULE)
-			return d->reason;
-		if (tells)
-			tell(p, d);
+		if (!gets_past(p, initiator->endpoint, responder->endpoint, tells, d))
+			return;
 	}
-	return PASSED_NEW;
+	d->reason = d->denied ? PASSED_AUDITED : PASSED_NEW;
 }
 
 static __always_inline enum memory recall_either(struct packet *p, struct recalled *r, __u32 *owner)
@@ -74,14 +90,14 @@ static __always_inline enum memory recall_either(struct packet *p, struct recall
 	return memory;
 }
 
-static __always_inline int remember_new(struct packet *p, struct recalled *r)
+static __always_inline int remember_new(struct packet *p, struct recalled *r, const struct decision *d)
 {
 	bool from_owner = p->from.endpoint;
 	__u32 owner = from_owner ? p->from.endpoint : p->to.endpoint;
 
 	connection_key(p, from_owner, &r->key);
 	r->from_owner = from_owner;
-	r->flags = JUDGED_ALLOW | (from_owner ? JUDGED_OWN : p->point == POINT_FROM_UPLINK ? JUDGED_DIRECT : 0);
+	r->flags = JUDGED_ALLOW | d->audited | (from_owner ? JUDGED_OWN : p->point == POINT_FROM_UPLINK ? JUDGED_DIRECT : 0);
 	r->peer = from_owner ? p->to : p->from;
 	r->own_identity = from_owner ? p->from.identity : p->to.identity;
 	return remember(p, owner, r) ? NO_TABLES : 0;
@@ -91,7 +107,7 @@ static __always_inline void remember_change(struct packet *p, struct recalled *r
 {
 	bool allowed = d->reason < DENIED_BY_RULE;
 
-	r->flags = (r->flags & ~JUDGED_ALLOW) | (allowed ? JUDGED_ALLOW : 0);
+	r->flags = (r->flags & ~(JUDGED_ALLOW | JUDGED_AUDITED)) | d->audited | (allowed ? JUDGED_ALLOW : 0);
 	r->peer = r->from_owner ? p->to : p->from;
 	r->own_identity = r->from_owner ? p->from.identity : p->to.identity;
 	r->entry->rule = d->rule;
@@ -162,14 +178,16 @@ APART int judge(struct packet *p)
 	if (p->kind == KIND_ORDINARY) {
 		if (memory != ABSENT)
 			remember_change(p, &r, &d);
-		else if (d.reason < DENIED_BY_RULE && remember_new(p, &r))
+		else if (d.reason < DENIED_BY_RULE && remember_new(p, &r, &d))
 			d.reason = NO_TABLES;
 	}
 	if (d.reason >= DENIED_BY_RULE) {
 		tell_drop(p, &d);
 		return d.reason;
 	}
-	return p->kind == KIND_RELATED ? PASSED_RELATED : memory == ABSENT ? PASSED_NEW : PASSED_AGAIN;
+	if (p->kind == KIND_RELATED)
+		return PASSED_RELATED;
+	return d.denied ? PASSED_AUDITED : memory == ABSENT ? PASSED_NEW : PASSED_AGAIN;
 }
 
 /* The fast path's end: a connection of the same epoch and peer. */

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
-LAYOUT = "1f328e577758"
+LAYOUT = "5af87d796cbf"
 """The digest of all below: part of the pin path."""
 
 
@@ -50,6 +50,7 @@ class EndpointFlags(enum.IntEnum):
     """enum endpoint_flags."""
 
     ENDPOINT_SAME_NETNS = 1
+    ENDPOINT_AUDITED = 2
 
 
 class EventType(enum.IntEnum):
@@ -58,6 +59,7 @@ class EventType(enum.IntEnum):
     EVENT_DROP = 1
     EVENT_VERDICT = 2
     EVENT_TRACE = 3
+    EVENT_AUDIT = 4
 
 
 class Identity(enum.IntEnum):
@@ -78,6 +80,8 @@ class JudgedFlags(enum.IntEnum):
     JUDGED_ALLOW = 1
     JUDGED_OWN = 2
     JUDGED_DIRECT = 4
+    JUDGED_INITIATOR_AUDITED = 8
+    JUDGED_RESPONDER_AUDITED = 16
 
 
 class Mode(enum.IntEnum):
@@ -133,6 +137,7 @@ class Reason(enum.IntEnum):
     PASSED_NEIGHBOUR = 4
     PASSED_HOST = 5
     PASSED_OTHER = 6
+    PASSED_AUDITED = 7
     DENIED_BY_RULE = 16
     DENIED_BY_DEFAULT = 17
     FORGED_ADDRESS = 20

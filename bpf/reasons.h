@@ -10,6 +10,7 @@ enum reason {
 	PASSED_NEIGHBOUR = 4,
 	PASSED_HOST = 5,  /* between this host and elsewhere, no endpoint of it involved */
 	PASSED_OTHER = 6, /* not netctl's business */
+	PASSED_AUDITED = 7, /* decided, first or again: a policy denies it, but its endpoint is audited */
 
 	/* policy */
 	DENIED_BY_RULE = 16,

@@ -100,6 +100,7 @@ struct verdict {
 
 enum endpoint_flags {
 	ENDPOINT_SAME_NETNS = 1, /* a tap, or a device that was not moved: bpf_redirect instead of bpf_redirect_peer */
+	ENDPOINT_AUDITED = 2,	 /* what its policies deny is told of and let through */
 };
 
 /* A local endpoint's device. mac and host_mac stand together: they are written as one Ethernet header. */
@@ -125,6 +126,9 @@ enum judged_flags {
 	JUDGED_ALLOW = 1,
 	JUDGED_OWN = 2,	   /* the table's owner is the initiator */
 	JUDGED_DIRECT = 4, /* opened from the uplink, by the owner's own address: replies leave the same way */
+	/* a policy denied, and this end was audited: allowed for it, or denied all the same by the other end */
+	JUDGED_INITIATOR_AUDITED = 8,
+	JUDGED_RESPONDER_AUDITED = 16,
 };
 
 enum tcp_state {
@@ -185,6 +189,7 @@ enum event_type {
 	EVENT_DROP = 1,
 	EVENT_VERDICT = 2,
 	EVENT_TRACE = 3,
+	EVENT_AUDIT = 4, /* denied by a policy whose endpoint is audited: let through */
 };
 
 /* Whose policy is asked: the egress policy where a packet starts, the ingress policy where it ends. */

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bpf import events, libbpf, maps, objects
 from bpf.generation import Generations
-from bpf.layout import MAPS, Connection, Endpoint, Settings
+from bpf.layout import MAPS, Connection, Endpoint, EndpointFlags, Settings
 from bpf.libbpf import call, pointer
 from state.kernel_bpf import Event
 from tests.bpf import packets, wrapper
@@ -82,7 +82,7 @@ class Datapath:
 
     def begin(self) -> None:
         """Start with nothing known."""
-        self.flags = 0
+        self.flags, self.audited = 0, frozenset[int]()
         self._behind = -1
         self.reset({})
 
@@ -93,7 +93,7 @@ class Datapath:
             fd = maps.create(TABLE)
             maps.put_inner(self.maps["connections"], number, fd)
             os.close(fd)
-        self.flags, self._behind = 0, -1
+        self.flags, self.audited, self._behind = 0, frozenset[int](), -1
         self._sit_behind(WEB_ID)
         for key in maps.read(self.maps["fragments"]):
             maps.remove(self.maps["fragments"], key)
@@ -141,6 +141,11 @@ class Datapath:
         behind, self.flags, self._behind = self._behind, 1, -1
         self._sit_behind(behind)
 
+    def audit(self, *numbers: int) -> None:
+        """Let these endpoints, and no others, be audited: what differs of each is one word of its own entry."""
+        behind, self.audited, self._behind = self._behind, frozenset(numbers), -1
+        self._sit_behind(behind)
+
     def _sit_behind(self, number: int) -> None:
         """Let this endpoint, and no other, be the one behind the loopback device."""
         if number == self._behind:
@@ -152,9 +157,8 @@ class Datapath:
             maps.write(self.maps["devices"], {_number(LOOPBACK): _number(number)})
         for other, mac, ipv4, ipv6 in ((WEB_ID, WEB_MAC, IPV4.web, IPV6.web), (DB_ID, DB_MAC, IPV4.db, IPV6.db)):
             device = LOOPBACK if other == number else ELSEWHERE + other
-            value = Endpoint(
-                device, self.flags, packets.mac(mac), packets.mac(HOST_MAC), packed(ipv4)[12:], packed(ipv6)
-            )
+            flags = self.flags | (EndpointFlags.ENDPOINT_AUDITED if other in self.audited else 0)
+            value = Endpoint(device, flags, packets.mac(mac), packets.mac(HOST_MAC), packed(ipv4)[12:], packed(ipv6))
             maps.write(self.maps["endpoints"], {_number(other): value.pack()})
 
     def run_tunnelled(self, packet: bytes, underlay: str, identity: int) -> Outcome:

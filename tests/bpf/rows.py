@@ -13,6 +13,7 @@ from tests.bpf.world import DB_ID, DB_MAC, FAR, HOST_MAC, IPV4, IPV6, WEB_ID, WE
 OTHER_DEVICE = 9
 """Stands for a device that a forwarded packet came in by."""
 NUMBERS = {"web": WEB_ID, "db": DB_ID}
+_NAMES = {number: name for name, number in NUMBERS.items()}
 MARKS = {"tunnel": 0x100, "uplink": 0x200}
 MACS = {"web": WEB_MAC, "db": DB_MAC}
 Packet = Callable[[Family], Union[Ip, bytes]]
@@ -24,7 +25,8 @@ class Step:
 
     `at` is where it is seen: an endpoint's name (it sends), `to NAME` (its host's stack sends to it), `overlay`,
     `to overlay`, `uplink`, `to uplink`. `then` is `stack`, `drop`, `tunnel`, `uplink`, or the endpoint that gets it.
-    `host` and `identity` are what the tunnel says of a packet at `overlay`.
+    `host` and `identity` are what the tunnel says of a packet at `overlay`. `audits` are the denials that are told of
+    and let through, in order: of which policy, and why.
     """
 
     at: str
@@ -38,6 +40,7 @@ class Step:
     identity: int = FAR
     rule: Optional[int] = None
     policy: str = ""
+    audits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,14 @@ class Do:
 
 @dataclass(frozen=True)
 class Row:
-    """One test. It runs in both families, unless `only` says which and why."""
+    """One test. It runs in both families, unless `only` says which and why. `audited` are endpoints that are."""
 
     says: str
     steps: tuple[Union[Step, Change, Do], ...]
     rules: Rules = field(default_factory=Rules)
     only: str = ""
     native: bool = False
+    audited: tuple[str, ...] = ()
 
     def families(self) -> tuple[Family, ...]:
         """The families it runs in."""
@@ -86,6 +90,7 @@ def cases(rows: tuple[Row, ...]) -> dict[str, Any]:
 def check(datapath: Datapath, row: Row, family: Family, underlay: int = 4) -> None:
     """Send the row's packets; every verdict, packet, counter and event must be as the row says."""
     datapath.reset(tables(row.rules, underlay), tunnel_port=0 if row.native else 8472)
+    datapath.audit(*(NUMBERS[name] for name in row.audited))
     rules = row.rules
     for number, step in enumerate(row.steps):
         if isinstance(step, Change):
@@ -140,6 +145,11 @@ def _check_step(where: str, outcome: Outcome, step: Step, family: Family, rules:
         assert outcome.mark & ~0xF00 == step.mark & ~0xF00, where
         if step.why:
             assert outcome.counted == ((step.why, direction),), where
+    audits = [event for event in outcome.events if event.type == "audit"]
+    told = [(f"{_NAMES[event.endpoint]}_{event.direction}", event.policy, event.reason) for event in audits]
+    assert told == [(policy, rules.numbers()[policy], reason) for policy, reason in step.audits], where
+    if step.audits and step.rule is not None and step.then != "drop":
+        assert {event.rule for event in audits} == {step.rule}, where
     if step.why == "passed new" and step.rule:
         assert step.rule in [event.rule for event in outcome.events], where
 
