@@ -27,6 +27,7 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 
 def manifest(sections: Sections, documents: tuple[Document, ...]) -> Manifest:
     """The manifest that the sections say. What is missing is empty: whoever raises for it has found it already."""
+    audit = _flag(sections.cluster, "audit", default=False)
     return Manifest(
         name=_text(sections.cluster, "name"),
         id=_number(sections.cluster, "id", 0),
@@ -34,7 +35,7 @@ def manifest(sections: Sections, documents: tuple[Document, ...]) -> Manifest:
         ranges=_ranges(sections.ranges),
         hosts={name: _host(name, node) for name, node in sorted(sections.hosts.items())},
         namespaces=_namespaces(sections),
-        endpoints={key: _endpoint(key, node) for key, node in sorted(sections.endpoints.items())},
+        endpoints={key: _endpoint(key, node, audit) for key, node in sorted(sections.endpoints.items())},
         documents=documents,
         assertions=tuple(assertion(node) for node in sections.assertions),
     )
@@ -57,7 +58,7 @@ def _number(node: Optional[Node], name: str, default: int) -> int:
     return int(found.value) if found is not None and isinstance(found.value, (int, float)) else default
 
 
-def _flag(node: Node, *path: str, default: bool) -> bool:
+def _flag(node: Optional[Node], *path: str, default: bool) -> bool:
     found = _at(node, *path)
     return found.value if found is not None and isinstance(found.value, bool) else default
 
@@ -152,7 +153,8 @@ def _namespaces(sections: Sections) -> dict[str, Namespace]:
     }
 
 
-def _endpoint(key: str, node: Node) -> EndpointEntry:
+def _endpoint(key: str, node: Node, audit: bool) -> EndpointEntry:
+    """An endpoint as written; `audit` is what the cluster says for those that do not say it themselves."""
     namespace, _, name = key.partition("/")
     address = _at(node, "address")
     ipv4, ipv6 = split(address.text) if address is not None else (None, None)
@@ -168,6 +170,7 @@ def _endpoint(key: str, node: Node) -> EndpointEntry:
         ipv6=ipv6 or _ipv6(address, "ipv6"),
         source=node.place,
         create_netns=_flag(node, "attach", "create", default=True),
+        audit=_flag(node, "audit", default=audit),
     )
 
 

@@ -46,7 +46,8 @@ class Endpoint:
 
     `identity_labels` is the sorted, full set in Cilium's spelling (`k8s:app=web`,
     `k8s:io.kubernetes.pod.namespace=shop`, ...); `identity` its number (cluster id << 16 | 256..65535); `id` is unique
-    on its host, 1..4095. `create_netns`: netctl makes the namespace if it is missing, and owns it then.
+    on its host, 1..4095. `create_netns`: netctl makes the namespace if it is missing, and owns it then. `audit`: its
+    policies are tried before they bite: what they deny is let through and told.
     """
 
     namespace: str
@@ -62,6 +63,7 @@ class Endpoint:
     ipv6: Optional[IPv6Address]
     source: Source
     create_netns: bool = True
+    audit: bool = False
 
     @property
     def key(self) -> str:

@@ -81,5 +81,6 @@ def _endpoints(manifest: Manifest, lock: Lock) -> dict[str, Endpoint]:
             ipv6=seat.ipv6,
             source=entry.source,
             create_netns=entry.create_netns,
+            audit=entry.audit,
         )
     return endpoints

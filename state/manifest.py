@@ -90,7 +90,8 @@ class EndpointEntry:
     """An endpoint as written. `ipv4`/`ipv6` are set where `address` fixes them.
 
     `netns` is the Linux network namespace it lives in; `create_netns` is False where somebody else makes it
-    (`attach: {netns: NAME, create: false}`): the endpoint is pending until it is there.
+    (`attach: {netns: NAME, create: false}`): the endpoint is pending until it is there. `audit`: what its policies deny
+    is let through and told; as it says itself, else as the cluster does.
     """
 
     namespace: str
@@ -103,6 +104,7 @@ class EndpointEntry:
     ipv6: Optional[IPv6Address]
     source: Source
     create_netns: bool = True
+    audit: bool = False
 
     @property
     def key(self) -> str:

@@ -35,11 +35,12 @@ KINDS: tuple[Kind[Any], ...] = (
     Maps(),
     Programs(),
     Settings(),
+    # Who is audited is so before policies begin to deny.
+    Endpoints(),
     Peers(),
     Blocks(),
     Tunnels(),
     Policies(),
-    Endpoints(),
     Attachments(),
     Links(),
     Addresses(),

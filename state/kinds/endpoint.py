@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Optional
 
@@ -20,13 +20,15 @@ from state.policy.remember import OncePerCluster
 
 ENDPOINTS, DEVICES = "endpoints", "devices"
 STRAY = "stray"
+AUDITED = int(layout.EndpointFlags.ENDPOINT_AUDITED)
 
 
 @dataclass(frozen=True)
 class Entry:
     """What stands in the maps for an endpoint. `found`: its device leads to it; `connections`: it has its own table.
 
-    `flags` are as the datapath defines them: 1 for a device in the same namespace.
+    `flags` are as the datapath defines them: 1 for a device in the same namespace. `audit`, one of them there, stands
+    alone here: what the endpoint's policies deny is let through and told.
     """
 
     device: str
@@ -37,6 +39,7 @@ class Entry:
     flags: int = 0
     found: bool = True
     connections: bool = True
+    audit: bool = False
 
 
 class Endpoints(Kind[Entry]):
@@ -84,6 +87,13 @@ class Endpoints(Kind[Entry]):
         names = _names(cluster).get(address, ())
         return f"{address} {names[0]}" if len(names) == 1 else address
 
+    def meanwhile(self, change: Change, after: Entry) -> Entry:
+        """It is audited from before the policies change until after: what both states let through is never dropped."""
+        before = change.before
+        if not isinstance(before, Entry) or before.device != after.device:
+            return after
+        return replace(after, audit=before.audit or after.audit)
+
     def rests_on(self, address: str, value: Entry) -> tuple[tuple[str, str], ...]:
         """The device: its successor has another index."""
         return (("device", value.device),) if value.device else ()
@@ -100,7 +110,14 @@ _names = OncePerCluster(_by_number)
 
 
 def _entry(endpoint: Endpoint) -> Entry:
-    return Entry(naming.device(endpoint), naming.mac(endpoint), naming.HOST_MAC, endpoint.ipv4, endpoint.ipv6)
+    return Entry(
+        naming.device(endpoint),
+        naming.mac(endpoint),
+        naming.HOST_MAC,
+        endpoint.ipv4,
+        endpoint.ipv6,
+        audit=endpoint.audit,
+    )
 
 
 def _nobody(device: str, connections: bool) -> Entry:
@@ -114,16 +131,17 @@ def _decoded(raw: layout.Endpoint, names: Mapping[int, str], found: bool, connec
         naming.colons(raw.host_mac),
         IPv4Address(raw.ipv4) if any(raw.ipv4) else None,
         IPv6Address(raw.ipv6) if any(raw.ipv6) else None,
-        raw.flags,
+        raw.flags & ~AUDITED,
         found,
         connections,
+        bool(raw.flags & AUDITED),
     )
 
 
 def _write(kernel: Kernel, number: int, wanted: Entry, index: int) -> None:
     raw = layout.Endpoint(
         ifindex=index,
-        flags=wanted.flags,
+        flags=wanted.flags | (AUDITED if wanted.audit else 0),
         mac=_octets(wanted.mac),
         host_mac=_octets(wanted.host_mac),
         ipv4=bytes(4) if wanted.ipv4 is None else wanted.ipv4.packed,

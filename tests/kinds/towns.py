@@ -52,11 +52,18 @@ def cluster(
     families: str = "46",
     port: int = 8472,
     foreign: tuple[str, ...] = (),
+    audited: tuple[str, ...] = (),
 ) -> Cluster:
-    """A cluster; `endpoints` are namespaces of endpoints with their hosts, `foreign` those somebody else makes."""
+    """A cluster; `endpoints` are namespaces of endpoints with their hosts, `foreign` those somebody else makes.
+
+    `audited` are the namespaces of audited endpoints.
+    """
     made = {name: host(name, number, families) for number, name in enumerate(hosts, 1)}
     spread = enumerate(sorted((endpoints or {}).items()), 5)
-    living = [endpoint(made[where], number, netns, netns not in foreign) for number, (netns, where) in spread]
+    living = [
+        replace(endpoint(made[where], number, netns, netns not in foreign), audit=netns in audited)
+        for number, (netns, where) in spread
+    ]
     ranges = Ranges(
         IPv4Network("10.42.0.0/16") if "4" in families else None, IPv6Network("fd42::/48") if "6" in families else None
     )

@@ -26,6 +26,7 @@ FULL: Any = {
 FIELDS: dict[str, object] = {
     "cluster.name": "other",
     "cluster.id": 2,
+    "cluster.audit": True,
     "network.mode": "native",
     "network.encapsulation": None,  # there is one value, and it is the default: nothing else can be written
     "network.port": 4789,
@@ -50,6 +51,7 @@ FIELDS: dict[str, object] = {
     "endpoints.db.attach.netns": "db-1",
     "endpoints.db.attach.create": False,
     "endpoints.db.ports.postgres": "5432/TCP",
+    "endpoints.db.audit": True,
     "endpoints.db.address": "10.42.7.9",
     "endpoints.db.address.ipv4": "10.42.7.9",
     "endpoints.db.address.ipv6": "fd42:0:0:7::9",

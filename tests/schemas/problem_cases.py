@@ -105,6 +105,8 @@ SCHEMA = [
     Case("a mapping where a list belongs", {f"  - {{{ASSERTION}}}": "  first: {}"}),
     Case("a number as a label", {"{app: web}": "{app: 80}"}),
     Case("a boolean as a label", {"{app: web}": "{app: true}"}),
+    Case("text where yes or no belongs", web("audit: maybe")),
+    Case("a number where yes or no belongs", {"id: 1}": "id: 1, audit: 1}"}),
     Case("text as a number", {"id: 1}": 'id: "1"}'}),
     Case("a number out of bounds", {"id: 1}": "id: 256}"}),
     Case("a label key that is none", {"{app: web}": '{"-app": web}'}),

@@ -159,6 +159,12 @@ def test_a_namespace_has_its_name_among_its_labels(tmp_path: Path) -> None:
     assert manifest.namespaces["shop"].labels == {"team": "a", "kubernetes.io/metadata.name": "shop"}
 
 
+def test_an_endpoint_is_audited_as_it_says_itself_else_as_the_cluster(tmp_path: Path) -> None:
+    write(tmp_path, {"id: 1}": "id: 1, audit: true}", "  db: {": "  db: {audit: false, "}, {})
+    endpoints = load(tmp_path)[0].endpoints
+    assert {key: endpoint.audit for key, endpoint in endpoints.items()} == {"shop/web": True, "shop/db": False}
+
+
 def test_an_address_as_text_finds_its_family(tmp_path: Path) -> None:
     manifest, _ = load(write(tmp_path, {"web: {host": "web: {address: 'fd42:0:0:9::5', host"}, {}))
     assert (manifest.endpoints["shop/web"].ipv4, str(manifest.endpoints["shop/web"].ipv6)) == (None, "fd42:0:0:9::5")

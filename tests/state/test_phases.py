@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +19,7 @@ from state.change import Action, Change, Found
 from state.cluster import Cluster
 from state.kinds import KINDS
 from state.kinds.device import Device
+from state.kinds.endpoint import Entry
 from state.kinds.generation import NOTHING, changed
 from state.phases import TABLES, phases
 from state.plan import HostPlan, Observation, for_host
@@ -144,6 +147,16 @@ def test_between_two_policies_nothing_both_allow_is_lost_and_nothing_both_deny_p
 def _last(states: Iterator[Any]) -> Iterator[Any]:
     found = list(states)
     yield found[-1] if found else dict.fromkeys(HOSTS, NOTHING)
+
+
+ENTRY = Entry("nc-0001", "0a:6e:0a:2a:00:02", "0a:6e:00:00:00:01", IPv4Address("10.42.0.2"), None)
+
+
+@pytest.mark.parametrize(("audited", "phase"), [(True, "expand"), (False, "contract")])
+def test_an_endpoint_is_audited_from_before_the_policies_change_until_after(audited: bool, phase: str) -> None:
+    change = Change("endpoint", "1", Action.UPDATE, replace(ENTRY, audit=not audited), replace(ENTRY, audit=audited))
+    made = phases([HostPlan("alpha", (change,))], cluster([], []))
+    assert [(item.name, dict(item.changes)) for item in made] == [(phase, {"alpha": (change,)})]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
