@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
 
@@ -17,6 +17,8 @@ from state.policy.rules import BUILT_IN, DEFAULT_DENY, OWN_HOST
 from state.problem import Source
 
 POLICY = frozenset({"denied by rule", "denied by default"})
+DENIALS = frozenset({"drop", "audit"})
+"""The types of events that tell what a policy denies, if they tell of a policy."""
 PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMP", 132: "SCTP"}
 
 
@@ -42,7 +44,14 @@ class Explainer:
 
     def why(self, event: Event, host: str) -> Why:
         """Why the datapath of `host` decided as it did."""
-        passed = event.type != "drop"
+        why = self._decided(event, host)
+        if event.type != "audit":
+            return why
+        return replace(why, sentence=f"let through, as {self.subject(event, host)} is audited: {why.sentence}")
+
+    def _decided(self, event: Event, host: str) -> Why:
+        """What was decided, and by what: also where an audited endpoint makes nothing of it."""
+        passed = event.type not in DENIALS
         if event.type == "trace":
             return Why(event.reason)
         if not passed and event.reason not in POLICY:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cli import exits
-from cli.explain import Explainer, Why
+from cli.explain import DENIALS, Explainer, Why
 from inventory.fleet import Fleet
 from inventory.session import Session
 from state import wire
@@ -181,9 +181,10 @@ class Trials:
                     self._judge(trial, host, about, at_target)
 
     def _judge(self, trial: Trial, host: str, events: Sequence[Event], at_target: bool) -> None:
-        drops = [event for event in events if event.type == "drop"]
-        if drops:
-            why = self._explain.why(drops[-1], host)
+        # an assertion is about the policy: what is only let through by audit counts as what it would be
+        denials = [event for event in events if event.type in DENIALS]
+        if denials:
+            why = self._explain.why(denials[-1], host)
             self.results[trial.index] = Tried("deny", why.sentence, why.rules)
             return
         passed = self._passed.setdefault(trial.index, {})

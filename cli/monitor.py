@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
@@ -12,10 +13,14 @@ from cli.options import Folder, Format, Hosts, Lab, Labels
 
 
 class Type(str, Enum):
-    """What can be watched: a dropped packet, a decision about a new connection, every packet that passes."""
+    """What can be watched: a dropped packet, a decision about a new connection, every packet that passes.
+
+    `audit` are those decisions alone that let through what a policy denies, as its endpoint is audited.
+    """
 
     DROP = "drop"
     VERDICT = "verdict"
+    AUDIT = "audit"
     TRACE = "trace"
 
 
@@ -31,6 +36,12 @@ Timeout = Annotated[
 DEFAULT = (Type.DROP, Type.VERDICT)
 
 
+def events(kinds: Sequence[Type]) -> list[str]:
+    """The types of the datapath's events that are meant: what is let through by audit is a verdict, too."""
+    also = (Type.AUDIT,) if Type.VERDICT in kinds else ()
+    return list(dict.fromkeys(kind.value for kind in (*kinds, *also)))
+
+
 def monitor(
     folder: Folder = Path(),
     host: Hosts = [],  # noqa: B006  (Typer's own way to say: may be given several times)
@@ -43,6 +54,7 @@ def monitor(
 ) -> int:
     """Watch drops and verdicts of all hosts, merged by time.
 
+    A verdict about an audited endpoint that would be a drop reads AUDIT; --type audit shows these alone.
     Every line has the names and labels of both ends, the reason, and the line of the manifest that decided. Ends with
     Ctrl-C. With --format json: one JSON object per line.
     """
@@ -58,7 +70,7 @@ def monitor(
     cluster, _ = workflow.validate(folder, lab)
     explain, words = Explainer(cluster), Words((), cluster)
     with connect(folder, cluster, host, label, lab) as fleet:
-        watch = Watch(fleet, fleet.hosts, [kind.value for kind in kinds or DEFAULT], problems.show)
+        watch = Watch(fleet, fleet.hosts, events(kinds or DEFAULT), problems.show)
         watch.start()
         problems.show(watch.problems)
         print(f"Listening on {', '.join(watch.listening)}.", file=sys.stderr, flush=True)

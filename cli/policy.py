@@ -57,6 +57,7 @@ def verdict(
 ) -> int:
     """Judge one flow: who decides, and what it lacks.
 
+    The verdict is the policies', also where an audited endpoint lets through what they deny: that is told beside it.
     Told are the rules of both sides with their lines and, where one denies, the rules that came nearest to allowing it.
     Exits with 0 where it is allowed in every address family that both ends have, and with 5 where it is denied.
     """
@@ -67,7 +68,8 @@ def verdict(
     source, destination = ends.party(cluster, "--from", origin), ends.party(cluster, "--to", target)
     question = render.Question(source.name, destination.name, *ends.port(port, protocol, kind))
     answers = ask(cluster, source, destination, question.protocol, question.port)
-    render.show(question, answers, output)
+    audited = frozenset(key for key, endpoint in cluster.endpoints.items() if endpoint.audit)
+    render.show(question, answers, audited, output)
     return exits.FINE if all(answer.verdict.allowed for answer in answers) else exits.DENIED
 
 

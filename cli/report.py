@@ -12,6 +12,7 @@ from inventory.session import Hello, Session
 from state import wire
 from state.cluster import Cluster
 from state.kinds import KINDS
+from state.kinds.endpoint import Endpoints
 from state.plan import Observation, Plan, scope
 from state.problem import Problem
 
@@ -65,10 +66,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Report:
-    """The hosts that answered, and the plan that would put every host right."""
+    """The hosts that answered, and the plan that would put every host right.
+
+    `audited` are the endpoints, by host, whose policies are tried there and deny nothing, whatever the manifest says.
+    """
 
     plan: Plan
     answers: Mapping[str, Answer]
+    audited: Mapping[str, tuple[str, ...]]
 
 
 def ask(fleet: Fleet, cluster: Cluster) -> Mapping[str, Row[Answer]]:
@@ -86,4 +91,13 @@ def report(cluster: Cluster, rows: Mapping[str, Row[Answer]], warnings: tuple[Pr
     """The answers, each compared with the manifest."""
     answers = {host: row.value for host, row in rows.items() if row.value is not None}
     seen = {host: Row(host, answers[host].seen if host in answers else None, row.error) for host, row in rows.items()}
-    return Report(workflow.plan(cluster, seen, workflow.towards(cluster), warnings), answers)
+    audited = {host: _audited(cluster, host, answer.seen) for host, answer in answers.items()}
+    return Report(workflow.plan(cluster, seen, workflow.towards(cluster), warnings), answers, audited)
+
+
+def _audited(cluster: Cluster, host: str, seen: Observation) -> tuple[str, ...]:
+    """The audited endpoints of a host by name, by number where the manifest has none of that number."""
+    names = {str(endpoint.id): endpoint.key for endpoint in cluster.endpoints_on(host)}
+    entries = seen.found.get(Endpoints.name, {})
+    found = [address for address, entry in entries.items() if entry.value.audit]
+    return tuple(sorted(names.get(address, f"endpoint {address}") for address in found))

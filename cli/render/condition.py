@@ -32,7 +32,7 @@ def lines(report: Report, words: Words) -> list[Line]:
     """A section for each host, and the sum of it."""
     page: list[Line] = []
     for host in report.plan.hosts:
-        page += _host(host, report.answers.get(host.host), words)
+        page += _host(host, report.answers.get(host.host), report.audited.get(host.host, ()), words)
     away = sum(host.exit_code == exits.UNREACHABLE for host in report.plan.hosts)
     failed = sum(host.host not in report.answers for host in report.plan.hosts) - away
     fine = sum(host.host in report.answers and host.in_sync for host in report.plan.hosts)
@@ -41,7 +41,7 @@ def lines(report: Report, words: Words) -> list[Line]:
     return [*page, line(), line(f"{fine} in sync, {drifted} drifted, {away} unreachable{unseen}.")]
 
 
-def _host(plan: HostPlan, answer: Answer | None, words: Words) -> Iterator[Line]:
+def _host(plan: HostPlan, answer: Answer | None, audited: Sequence[str], words: Words) -> Iterator[Line]:
     title = (plan.host, STRONG)
     if answer is None:
         word = "unreachable" if plan.exit_code == exits.UNREACHABLE else "not observed"
@@ -58,6 +58,8 @@ def _host(plan: HostPlan, answer: Answer | None, words: Words) -> Iterator[Line]
         yield line(title, ": ", ("drifted", CARE), ", and what is in the way keeps it from being repaired")
     for key in plan.pending:
         yield line("  ! ", ("pending", CARE), f" {key}: its network namespace is not there yet")
+    if audited:
+        yield line("  ! ", ("audited", CARE), f", so that no policy of theirs denies anything: {', '.join(audited)}")
     for problem in errors(plan.problems):
         yield line("  ! ", ("blocked", BAD), f": {problem.summary}")
     hello = answer.hello

@@ -30,7 +30,7 @@ from typing import Any, Optional
 from cli import exits
 from cli.render import json_traffic
 from cli.render.words import Words
-from cli.report import Answer, Report
+from cli.report import Report
 from cli.result import Result
 from state import wire
 from state.change import Action, Change, summary
@@ -146,7 +146,7 @@ def _named(change: Change) -> dict[str, Any]:
 def report(report: Report, words: Words) -> dict[str, Any]:
     """A status report: the plan that would put the hosts right, and for each host what it says of itself."""
     planned = document(report.plan, words)
-    hosts = [_condition(host, report.answers.get(host.host), words) for host in report.plan.hosts]
+    hosts = [_condition(host, report, words) for host in report.plan.hosts]
     return {
         "format_version": FORMAT_VERSION,
         "cluster": report.plan.cluster,
@@ -156,9 +156,13 @@ def report(report: Report, words: Words) -> dict[str, Any]:
     }
 
 
-def _condition(plan: HostPlan, answer: Optional[Answer], words: Words) -> dict[str, Any]:
-    """One host: `reachable`, `in_sync`, and `changes` as in a plan; the rest is null where it cannot be observed."""
-    said: dict[str, Any] = {"agent": None, "python": None, "kernel": None, "boot_id": None, "datapath": None}
+def _condition(plan: HostPlan, report: Report, words: Words) -> dict[str, Any]:
+    """One host: `reachable`, `in_sync`, and `changes` as in a plan; the rest is null where it cannot be observed.
+
+    `audited` are the endpoints whose policies deny nothing there.
+    """
+    answer = report.answers.get(plan.host)
+    said: dict[str, Any] = dict.fromkeys(("agent", "python", "kernel", "boot_id", "datapath", "audited"))
     if answer is not None:
         hello = answer.hello
         said = {
@@ -167,6 +171,7 @@ def _condition(plan: HostPlan, answer: Optional[Answer], words: Words) -> dict[s
             "kernel": hello.kernel,
             "boot_id": hello.boot_id,
             "datapath": wire.dump(answer.datapath),
+            "audited": list(report.audited[plan.host]),
         }
     return {
         "host": plan.host,

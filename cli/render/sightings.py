@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from cli.explain import PROTOCOLS, Explainer
+from cli.explain import DENIALS, PROTOCOLS, Explainer
 from cli.render.words import Words
 from cli.watch import Sighting
 from state.kernel_bpf import Event
@@ -54,7 +54,8 @@ def end(explain: Explainer, event: Event, which: str) -> str:
 
 
 def document(sighting: Sighting, explain: Explainer, words: Words) -> dict[str, Any]:
-    """The event as JSON: `time` in seconds since 1970, `rules` the lines of the manifest that decided.
+    """The event as JSON: `time` in seconds since 1970, `rules` the lines of the manifest that decided,
+    `drop_reason` why it was dropped, or (`type` is `audit`) would be if its endpoint were not audited.
 
     ICMP has an `icmp_type` and no ports, everything else ports and no `icmp_type`: the other is null.
     """
@@ -84,7 +85,7 @@ def document(sighting: Sighting, explain: Explainer, words: Words) -> dict[str, 
         },
         "endpoint": explain.subject(event, sighting.host) if event.endpoint else None,
         "reason": why.sentence,
-        "drop_reason": event.reason if event.type == "drop" else None,
+        "drop_reason": event.reason if event.type in DENIALS else None,
         "log": why.log or None,
         "rules": [f"{place.file}:{place.line}" for place in why.rules],
         "length": event.length,

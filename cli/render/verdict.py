@@ -7,8 +7,9 @@
                "verdict": "deny", "reason": "...",
                "sides": [{"direction": "ingress", "endpoint": "shop/db-1", "verdict": "deny", "reason": "...",
                           "rules": ["policies/data.yaml:7"],      what decided
-                          "denied_by_rule": denial is not None and denial.by_rule,
-        "beaten": [],                           what would allow it, if no deny beat it
+                          "audited": false,               whether the endpoint lets through what is denied
+                          "denied_by_rule": false,
+                          "beaten": [],                           what would allow it, if no deny beat it
                           "nearest": [{"rule": "policies/data.yaml:8", "document": "CiliumNetworkPolicy shop/db",
                                        "lacks": [{"about": "port", "wants": "for port 5432/TCP",
                                                   "has": "this is 5433/TCP"}]}]}]}]}
@@ -32,6 +33,9 @@ from state.problem import Source
 
 FORMAT_VERSION = "1.0"
 
+Audited = frozenset[str]
+"""The endpoints, by name, that let through what their policies deny."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -48,20 +52,20 @@ class Question:
         return self.protocol if self.port is None else said.span(self.protocol, self.port, self.port)
 
 
-def show(question: Question, answers: Sequence[Answer], output: str) -> None:
+def show(question: Question, answers: Sequence[Answer], audited: Audited, output: str) -> None:
     """Print the answer to standard output, for people or programs."""
     if output == "json":
-        json.dump(document(question, answers), sys.stdout, indent=2)
+        json.dump(document(question, answers, audited), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        write(lines(question, answers), sys.stdout)
+        write(lines(question, answers, audited), sys.stdout)
 
 
-def lines(question: Question, answers: Sequence[Answer]) -> list[Line]:
+def lines(question: Question, answers: Sequence[Answer], audited: Audited) -> list[Line]:
     """The answer for people; families of which the same is true are told once."""
     together: dict[tuple[Line, ...], list[str]] = {}
     for answer in answers:
-        together.setdefault(tuple(_answer(question, answer)), []).append(f"IPv{answer.version}")
+        together.setdefault(tuple(_answer(question, answer, audited)), []).append(f"IPv{answer.version}")
     found: list[Line] = []
     for told, versions in together.items():
         first, *rest = told
@@ -70,7 +74,7 @@ def lines(question: Question, answers: Sequence[Answer]) -> list[Line]:
     return found
 
 
-def _answer(question: Question, answer: Answer) -> Iterator[Line]:
+def _answer(question: Question, answer: Answer, audited: Audited) -> Iterator[Line]:
     verdict = answer.verdict
     sides = [side for side in (verdict.egress, verdict.ingress) if side is not None]
     why = "" if sides else f"  {verdict.reason}"
@@ -83,6 +87,8 @@ def _answer(question: Question, answer: Answer) -> Iterator[Line]:
         yield line(f"  {side.direction:<7}  {side.subject:<{width}}  ", (side.reason, "" if side.allowed else BAD))
         if side.direction in answer.denials:
             yield from _lacking(answer.denials[side.direction], side.direction)
+        if side.subject in audited:
+            yield line("           ", (f"{side.subject} is audited: what its policies deny is let through", CARE))
 
 
 def _lacking(denial: Denial, direction: str) -> Iterator[Line]:
@@ -101,7 +107,7 @@ def _places(sources: Iterable[Source]) -> str:
     return " and ".join(map(place, sources))
 
 
-def document(question: Question, answers: Sequence[Answer]) -> dict[str, Any]:
+def document(question: Question, answers: Sequence[Answer], audited: Audited) -> dict[str, Any]:
     """The answer for programs."""
     allowed = all(answer.verdict.allowed for answer in answers)
     return {
@@ -111,28 +117,29 @@ def document(question: Question, answers: Sequence[Answer]) -> dict[str, Any]:
         "protocol": question.protocol,
         "port": question.port,
         "verdict": "allow" if allowed else "deny",
-        "families": [_family(answer) for answer in answers],
+        "families": [_family(answer, audited) for answer in answers],
     }
 
 
-def _family(answer: Answer) -> dict[str, Any]:
+def _family(answer: Answer, audited: Audited) -> dict[str, Any]:
     verdict = answer.verdict
     sides = [side for side in (verdict.egress, verdict.ingress) if side is not None]
     return {
         "family": f"IPv{answer.version}" if answer.version else None,
         "verdict": verdict.word,
         "reason": verdict.reason,
-        "sides": [_side(side, answer.denials.get(side.direction)) for side in sides],
+        "sides": [_side(side, answer.denials.get(side.direction), audited) for side in sides],
     }
 
 
-def _side(side: Side, denial: Optional[Denial]) -> dict[str, Any]:
+def _side(side: Side, denial: Optional[Denial], audited: Audited) -> dict[str, Any]:
     return {
         "direction": side.direction,
         "endpoint": side.subject,
         "verdict": "allow" if side.allowed else "deny",
         "reason": side.reason,
         "rules": [place(rule) for rule in side.rules],
+        "audited": side.subject in audited,
         "denied_by_rule": denial is not None and denial.by_rule,
         "beaten": [] if denial is None else [place(rule) for rule in denial.beaten],
         "nearest": [] if denial is None else [_near(near) for near in denial.nearest],

@@ -1,8 +1,9 @@
 """HOST: the verb `events`: what the datapath decides, as it happens, until the workstation says stop.
 
-Request: `types`, which of drop, verdict and trace are wanted. The stream: a first event `{"listening": true}`, then
-batches `{"events": [...], "clock": ...}` of `state.kernel_bpf.Event`; `clock` is this host's wall clock minus its time
-since boot when the stream began, in seconds, so that `time` can be placed: always in the order in which things were.
+Request: `types`, which of drop, verdict, audit and trace are wanted. The stream: first an event `{"listening": true}`,
+then batches `{"events": [...], "clock": ...}` of `state.kernel_bpf.Event`; `clock` is this host's wall clock minus its
+time since boot when the stream began, in seconds, so that `time` can be placed: always in the order in which things
+were.
 """
 
 from __future__ import annotations

@@ -94,6 +94,24 @@ def test_a_verdict_for_programs_says_who_decided_and_what_is_lacking(capsys: pyt
     ]
 
 
+def test_a_verdict_tells_that_an_endpoint_is_audited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.schemas.folders import POLICY, write
+
+    folder = str(write(tmp_path, {"  db: {": "  db: {audit: true, "}, {"db.yaml": POLICY}))
+    assert main(["lock", folder]) == 0
+    words = ["policy", "verdict", folder, "--from", "203.0.113.200", "--to", "shop/db", "--port", "80/TCP"]
+    capsys.readouterr()
+    assert main(words) == 5
+    said = capsys.readouterr().out
+    assert said.startswith("deny  203.0.113.200 -> shop/db")
+    assert "shop/db is audited: what its policies deny is let through" in said
+    assert main([*words, "--format", "json"]) == 5
+    found = json.loads(capsys.readouterr().out)
+    assert [(side["endpoint"], side["verdict"], side["audited"]) for side in found["families"][0]["sides"]] == [
+        ("shop/db", "deny", True)
+    ]
+
+
 def test_an_echo_request_is_asked_about_by_its_type_too(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["policy", "verdict", EXAMPLE, "--from", "ops/probe", "--to", "shop/web-1", "--protocol", "ICMP"]
     assert main(words) == 0

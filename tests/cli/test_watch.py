@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from cli.explain import Explainer
+from cli.monitor import Type
+from cli.monitor import events as meant
 from cli.render import sightings
 from cli.render.words import Words
 from cli.watch import Sighting, Watch
@@ -215,6 +217,29 @@ def test_json_has_the_same_and_the_lines_as_a_list(shop: Cluster) -> None:
     assert "policies/data.yaml:7" in found["rules"]
     assert found["time"] == 12.5
     assert (found["icmp_type"], found["destination"]["port"]) == (None, 5432)
+
+
+def test_an_audit_names_who_is_audited_and_what_denies(shop: Cluster) -> None:
+    sighting = Sighting("beta", 0.0, event(shop, "shop/cache-1", "shop/db-1", type="audit"))
+    first, second = sightings.text(sighting, Explainer(shop), Words((), shop), "text").splitlines()
+    assert " beta AUDIT ingress: shop/cache-1 (" in first
+    assert ": let through, as shop/db-1 is audited: no rule matched; shop/db-1 is isolated for ingress by " in second
+    found = json.loads(sightings.text(sighting, Explainer(shop), Words((), shop), "json"))
+    assert (found["type"], found["drop_reason"]) == ("audit", "denied by default")
+    assert "policies/data.yaml:7" in found["rules"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "events"),
+    [
+        ((Type.DROP, Type.VERDICT), ["drop", "verdict", "audit"]),
+        ((Type.VERDICT, Type.AUDIT), ["verdict", "audit"]),
+        ((Type.AUDIT,), ["audit"]),
+        ((Type.DROP, Type.TRACE), ["drop", "trace"]),
+    ],
+)
+def test_an_audit_is_a_verdict_and_can_be_watched_alone(asked: tuple[Type, ...], events: list[str]) -> None:
+    assert meant(asked) == events
 
 
 OUTSIDE = {

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +11,7 @@ import pytest
 
 from tests.fleet.conversation import speak
 from tests.fleet.look import changed, look_at_all
+from tests.fleet.monitor import monitor
 from tests.fleet.town import ROOT, Town, netctl
 
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/netctl.yaml"))
@@ -106,28 +102,6 @@ def test_what_packets_cannot_decide_is_left_to_the_engine(town: Town) -> None:
     methods = {(item["from"], item["to"]): item["method"] for item in done.json["assertions"]}
     assert methods["shop/web-1", "shop/web-1"] == methods["ops/late", "shop/web-1"] == "engine"
     assert methods["shop/web-1", "shop/db-1"] == "packets"
-
-
-@contextmanager
-def monitor(town: Town, lines: int, *words: str) -> Generator[Callable[[int], list[list[str]]]]:
-    """While entered, netctl monitors; the function waits for so many events, of `lines` lines each, and gives them.
-
-    What an endpoint's own stack tells its neighbours unasked, soon after it was made, does not count.
-    """
-    command = [sys.executable, str(ROOT / "netctl.py"), "monitor", str(town.folder), "--lab", "--timeout", "15", *words]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == "Listening on alpha, beta.\n"
-        assert process.stdout is not None
-        said = iter(process.stdout.readline, "")
-
-        def events(count: int) -> list[list[str]]:
-            each = iter(lambda: list(islice(said, lines)), [])
-            return list(islice((event for event in each if "ff02::" not in event[0]), count))
-
-        yield events
-        process.kill()
 
 
 def test_a_drop_is_shown_with_both_ends_and_its_reason(town: Town) -> None:

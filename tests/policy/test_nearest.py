@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from cli.render import page
-from cli.render.verdict import Question, lines
+from cli.render.verdict import Audited, Question, lines
 from state.policy import parties
 from state.policy.answers import ask
 from tests.policy.clusters import Pod, cluster, documents
 from tests.policy.test_cases import cases, pods
+
+NOBODY: Audited = frozenset()
 
 
 @pytest.mark.parametrize("case", cases("nearest.yaml"))
@@ -24,7 +26,7 @@ def test_a_denial_names_the_rule_that_came_nearest_and_what_it_lacks(case: dict[
         source, destination = parties.find(state, origin), parties.find(state, target)
         answers = ask(state, source, destination, question.protocol, question.port)
         assert not answers[0].verdict.allowed
-        told = page.text(lines(question, answers[:1])).splitlines()
+        told = page.text(lines(question, answers[:1], NOBODY)).splitlines()
         assert [line.strip() for line in told if "would" in line] == expected, probe
 
 
@@ -41,7 +43,9 @@ def test_where_the_families_differ_each_has_its_answer() -> None:
     pods = [Pod("shop", "web", {"app": "web"}), Pod("shop", "db", {"app": "db"}, "beta")]
     state = cluster(pods, documents(BY_ADDRESS))
     ends = parties.find(state, "shop/web"), parties.find(state, "shop/db")
-    told = page.text(lines(Question("shop/web", "shop/db", "ICMP", None), ask(state, *ends, "ICMP"))).splitlines()
+    told = page.text(
+        lines(Question("shop/web", "shop/db", "ICMP", None), ask(state, *ends, "ICMP"), NOBODY)
+    ).splitlines()
     assert told == [
         "allow  shop/web -> shop/db  ICMP  over IPv4",
         "  egress   shop/web  no policy isolates shop/web for egress",
@@ -68,4 +72,4 @@ def test_where_the_families_differ_each_has_its_answer() -> None:
 def test_where_no_policy_is_asked_the_reason_stands_alone(origin: str, target: str, told: str) -> None:
     state = cluster([Pod("shop", "db", {"app": "db"}, "beta")], documents(BY_ADDRESS))
     ends = parties.find(state, origin), parties.find(state, target)
-    assert page.text(lines(Question(origin, target, "TCP", 80), ask(state, *ends, "TCP", 80))) == f"{told}\n"
+    assert page.text(lines(Question(origin, target, "TCP", 80), ask(state, *ends, "TCP", 80), NOBODY)) == f"{told}\n"
