@@ -6,7 +6,7 @@ Sets of endpoints are integers, a bit for each: thousands are joined and told ap
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Optional
 
@@ -30,16 +30,16 @@ class Member:
     addresses: Mapping[int, Prefix]
 
 
-@dataclass(eq=False)
 class Group:
-    """Endpoints that everybody knows by one identity, before and after, and that enforce the same.
+    """Endpoints that everybody knows by one identity, before and after, and that enforce the same; no value: it grows.
 
     `identity` is the one after; `seen` by IP version those before, one for each view of the fleet (0: not known).
     """
 
-    identity: int
-    seen: Mapping[int, tuple[int, ...]]
-    members: list[Member] = field(default_factory=list["Member"])
+    def __init__(self, identity: int, seen: Mapping[int, tuple[int, ...]]) -> None:
+        self.identity = identity
+        self.seen = seen
+        self.members: list[Member] = []
 
     @cached_property
     def bits(self) -> int:
@@ -52,21 +52,26 @@ class Group:
         return frozenset({self.identity, *(number for numbers in self.seen.values() for number in numbers)})
 
 
-@dataclass(eq=False)
 class Stance:
-    """The policy of some groups in one direction, `before` and `after`.
+    """The policy of some groups in one direction, `before` and `after`; no value: groups join it.
 
     `blocks` and `view` are what their hosts know of addresses. Where `known` is False nobody could tell what they
     enforce, and nothing is said against them. `place` is the line that isolates them.
     """
 
-    before: Answers
-    after: Answers
-    blocks: tuple[Blocks, Blocks]
-    view: int
-    known: bool
-    place: Optional[Source]
-    groups: list[Group] = field(default_factory=list["Group"])
+    def __init__(
+        self,
+        before: Answers,
+        after: Answers,
+        blocks: tuple[Blocks, Blocks],
+        view: int,
+        known: bool,
+        place: Optional[Source],
+    ) -> None:
+        self.before, self.after = before, after
+        self.blocks, self.view = blocks, view
+        self.known, self.place = known, place
+        self.groups: list[Group] = []
 
     @property
     def changes(self) -> bool:
