@@ -92,7 +92,7 @@ class Devices(Kind[Device]):
         if naming.OVERLAY not in found:
             # The kernel has one tunnel on a port that takes all that comes there, whatever its name.
             for link in kernel.net.links():
-                if link.type == "vxlan" and link.external and link.port == scope.tunnel_port:
+                if link.type == "vxlan" and link.external and link.port == scope.tunnel_port and not _mark(link):
                     found[naming.OVERLAY] = Found(replace(_device(link, None), peer=link.name), owned=False)
         present = frozenset(kernel.netns.names())
         lead = {item.value.netns for item in found.values()}
