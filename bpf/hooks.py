@@ -9,7 +9,7 @@ from typing import Optional
 
 from bpf import libbpf, sight
 from bpf.libbpf import BpfError, asked, call
-from bpf.sight import CLSACT, HANDLE, PRIORITY, TCX
+from bpf.sight import CLSACT, TCX
 from state.host import netlink
 
 EINVAL, ENOENT, EEXIST = 22, 2, 17
@@ -64,15 +64,6 @@ def name_of(program: int) -> str:
     return asked("ask about a program", sight.title, program)
 
 
-def _hook(ifindex: int, point: int) -> libbpf.TcHook:
-    return libbpf.TcHook(sz=ctypes.sizeof(libbpf.TcHook), ifindex=ifindex, attach_point=point)
-
-
-def _filter(program_fd: int = 0, flags: int = 0) -> libbpf.TcOpts:
-    size = ctypes.sizeof(libbpf.TcOpts)
-    return libbpf.TcOpts(sz=size, prog_fd=program_fd, flags=flags, handle=HANDLE, priority=PRIORITY)
-
-
 def filtered(netns: str, index: int, direction: str) -> Optional[int]:
     """The id of the program in netctl's clsact filter, None where there is none."""
     return asked("ask for a filter", sight.filtered, netns, index, direction)
@@ -81,7 +72,7 @@ def filtered(netns: str, index: int, direction: str) -> Optional[int]:
 def make_qdisc(ifindex: int) -> bool:
     """Give the device a clsact qdisc; False where it has one."""
     try:
-        call("add a clsact qdisc", "bpf_tc_hook_create", byref(_hook(ifindex, _BOTH)))
+        call("add a clsact qdisc", "bpf_tc_hook_create", sight.hook(ifindex, _BOTH))
     except BpfError as error:
         if error.errno == EEXIST:
             return False
@@ -92,7 +83,7 @@ def make_qdisc(ifindex: int) -> bool:
 def drop_qdisc(ifindex: int) -> None:
     """Remove the clsact qdisc of a device."""
     try:
-        call("remove a clsact qdisc", "bpf_tc_hook_destroy", byref(_hook(ifindex, _BOTH)))
+        call("remove a clsact qdisc", "bpf_tc_hook_destroy", sight.hook(ifindex, _BOTH))
     except BpfError as error:
         if error.errno not in (ENOENT, EINVAL):
             raise
@@ -100,15 +91,14 @@ def drop_qdisc(ifindex: int) -> None:
 
 def put_filter(program_fd: int, ifindex: int, direction: str) -> None:
     """Make the program netctl's filter at the hook; what is there is replaced in one step."""
-    opts = _filter(program_fd, _REPLACE)
-    call("attach a filter", "bpf_tc_attach", byref(_hook(ifindex, CLSACT[direction])), byref(opts))
+    opts = sight.own_filter(program_fd, _REPLACE)
+    call("attach a filter", "bpf_tc_attach", sight.hook(ifindex, CLSACT[direction]), opts)
 
 
 def drop_filter(ifindex: int, direction: str) -> None:
     """Remove netctl's filter from a hook."""
-    opts = _filter()
     try:
-        call("remove a filter", "bpf_tc_detach", byref(_hook(ifindex, CLSACT[direction])), byref(opts))
+        call("remove a filter", "bpf_tc_detach", sight.hook(ifindex, CLSACT[direction]), sight.own_filter())
     except BpfError as error:
         if error.errno not in (ENOENT, EINVAL):
             raise
@@ -116,11 +106,8 @@ def drop_filter(ifindex: int, direction: str) -> None:
 
 def has_filters(ifindex: int) -> bool:
     """Whether anybody has a filter on the device's clsact qdisc."""
-    connection = netlink.Socket()
-    try:
+    with netlink.Socket() as connection:
         return any(_filters(connection, ifindex, parent) for parent in _PARENTS.values())
-    finally:
-        connection.close()
 
 
 def _filters(connection: netlink.Socket, ifindex: int, parent: int) -> list[bytes]:

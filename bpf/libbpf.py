@@ -97,21 +97,6 @@ class OpenOpts(ctypes.Structure):
     )
 
 
-class TcHook(ctypes.Structure):
-    _fields_ = (("sz", c_size_t), ("ifindex", c_int), ("attach_point", c_int), ("parent", c_uint32))
-
-
-class TcOpts(ctypes.Structure):
-    _fields_ = (
-        ("sz", c_size_t),
-        ("prog_fd", c_int),
-        ("flags", c_uint32),
-        ("prog_id", c_uint32),
-        ("handle", c_uint32),
-        ("priority", c_uint32),
-    )
-
-
 RING_CALLBACK = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 _PRINT_CALLBACK = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 _FD = c_int
@@ -151,11 +136,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_link_update": (c_int, (_FD, _FD, POINTER(LinkUpdateOpts))),
     "bpf_link_detach": (c_int, (_FD,)),
     "bpf_prog_query": (c_int, (c_int, c_int, c_uint32, POINTER(c_uint32), POINTER(c_uint32), POINTER(c_uint32))),
-    "bpf_tc_hook_create": (c_int, (POINTER(TcHook),)),
-    "bpf_tc_hook_destroy": (c_int, (POINTER(TcHook),)),
-    "bpf_tc_attach": (c_int, (POINTER(TcHook), POINTER(TcOpts))),
-    "bpf_tc_detach": (c_int, (POINTER(TcHook), POINTER(TcOpts))),
-    "bpf_tc_query": (c_int, (POINTER(TcHook), POINTER(TcOpts))),
+    "bpf_tc_hook_create": (c_int, (c_void_p,)),
+    "bpf_tc_hook_destroy": (c_int, (c_void_p,)),
+    "bpf_tc_attach": (c_int, (c_void_p, c_void_p)),
+    "bpf_tc_detach": (c_int, (c_void_p, c_void_p)),
     "ring_buffer__new": (c_void_p, (_FD, RING_CALLBACK, c_void_p, c_void_p)),
     "ring_buffer__poll": (c_int, (c_void_p, c_int)),
     "ring_buffer__free": (None, (c_void_p,)),

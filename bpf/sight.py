@@ -11,6 +11,7 @@ import os
 import struct
 from ctypes import byref, c_uint32, create_string_buffer
 
+from state.host import files
 from state.host.netlink import inside
 from state.host.questions import question
 
@@ -27,7 +28,7 @@ LINK = struct.Struct("<IIIIII")
 """Of a link: type, id, program, (4 more of) what kind, the device's index, where."""
 TCX = {"ingress": 46, "egress": 47}
 CLSACT = {"ingress": 1, "egress": 2}
-HANDLE, PRIORITY = 0x6E, 1
+_HANDLE, _PRIORITY = 0x6E, 1
 """Where netctl's filter stands on a clsact hook, and thereby which is netctl's: first, with a handle of its own."""
 ARRAYS = (2, 6, 12)
 """Array, one of each CPU, array of maps: they have all their entries always."""
@@ -86,19 +87,12 @@ def _described(fd: int, size: int) -> bytes:
         os.close(fd)
 
 
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 @question
 def maps(base: str, others: tuple[str, ...]) -> tuple[tuple[str, str, bytes], ...]:
     """The pinned maps: folder, name, `MAP`. They are in all folders below `base` but these others."""
     found: list[tuple[str, str, bytes]] = []
-    for folder in _names(base):
-        for name in _names(f"{base}/{folder}") if folder not in others else ():
+    for folder in files.names(base) or ():
+        for name in files.names(f"{base}/{folder}") or () if folder not in others else ():
             fd = _opened(f"{base}/{folder}/{name}")
             if fd >= 0:
                 found.append((folder, name, _described(fd, MAP.size)))
@@ -113,9 +107,9 @@ def programs(folder: str) -> tuple[tuple[str, str, str, bytes, tuple[tuple[int, 
     """
     found: list[tuple[str, str, str, bytes, tuple[tuple[int, bytes], ...], Optional[bytes]]] = []
     known: dict[int, tuple[bytes, Optional[bytes]]] = {}
-    for name in _names(folder):
-        for digest in _names(f"{folder}/{name}"):
-            for function in _names(f"{folder}/{name}/{digest}"):
+    for name in files.names(folder) or ():
+        for digest in files.names(f"{folder}/{name}") or ():
+            for function in files.names(f"{folder}/{name}/{digest}") or ():
                 fd = _opened(f"{folder}/{name}/{digest}/{function}")
                 if fd < 0:
                     continue
@@ -178,7 +172,7 @@ def value(fd: int, key: bytes, size: int) -> Optional[bytes]:
 def links(folder: str) -> tuple[tuple[str, bytes], ...]:
     """The pinned links: name, `LINK`."""
     found: list[tuple[str, bytes]] = []
-    for name in _names(folder):
+    for name in files.names(folder) or ():
         fd = _opened(f"{folder}/{name}")
         if fd >= 0:
             found.append((name, _described(fd, LINK.size)))
@@ -199,14 +193,23 @@ def chain(netns: str, index: int, direction: str) -> Optional[tuple[int, ...]]:
     return tuple(ids[: count.value])
 
 
+def hook(index: int, point: int) -> ctypes.Array[ctypes.c_char]:
+    """libbpf's `struct bpf_tc_hook`: a device's clsact hook, or several."""
+    return create_string_buffer(_HOOK.pack(_HOOK.size, index, point, 0), _HOOK.size)
+
+
+def own_filter(program: int = 0, flags: int = 0) -> ctypes.Array[ctypes.c_char]:
+    """libbpf's `struct bpf_tc_opts` of netctl's filter; `program` is a file descriptor."""
+    return create_string_buffer(_FILTER.pack(_FILTER.size, program, flags, 0, _HANDLE, _PRIORITY), _FILTER.size)
+
+
 @question
 def filtered(netns: str, index: int, direction: str) -> Optional[int]:
     """The id of the program in netctl's clsact filter, None where there is none."""
-    hook = create_string_buffer(_HOOK.pack(_HOOK.size, index, CLSACT[direction], 0), _HOOK.size)
-    wanted = create_string_buffer(_FILTER.pack(_FILTER.size, 0, 0, 0, HANDLE, PRIORITY), _FILTER.size)
+    wanted = own_filter()
     try:
         with inside(netns):
-            call("bpf_tc_query", hook, wanted)
+            call("bpf_tc_query", hook(index, CLSACT[direction]), wanted)
     except OSError as error:
         if error.errno in (_ENOENT, _EINVAL):
             return None

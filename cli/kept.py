@@ -14,8 +14,9 @@ import pickle
 import secrets
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
+
+from inventory.cache import cache_folder
 
 FEW: Final = 16
 """How many answers of one sort are kept: one is as large as its manifest."""
@@ -31,11 +32,6 @@ _NO_ANSWER: Final = (
     TypeError,
     ValueError,
 )
-
-
-def cache_folder() -> Path:
-    """The folder of this user's that netctl keeps things in. Raises RuntimeError for a user without a home."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netctl"
 
 
 @dataclass(frozen=True)

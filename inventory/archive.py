@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 import bpf
 import state
 from bpf import outline
+from inventory.cache import cache_folder
 from inventory.pruned import pyroute2
 from state.host.package import FEW, digest, first_stage, pack, place, whose
 
@@ -44,7 +44,7 @@ class Archive:
 def archive() -> Archive:
     """The archive of this netctl. Made once, and kept in the user's cache folder by a digest of what it is made of."""
     files = contents()
-    path = _cache_folder() / f"agent-{_key(files)}"
+    path = cache_folder() / f"agent-{_key(files)}"
     data = _kept(path)
     if data is None:
         data = build(files)
@@ -85,10 +85,6 @@ def _key(files: Mapping[str, bytes]) -> str:
     for name, content in sorted(files.items()):
         found.update(f"{name}\0{len(content)}\0".encode() + content)
     return found.hexdigest()
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netctl"
 
 
 def _kept(path: Path) -> bytes | None:

@@ -10,6 +10,7 @@ import os
 import struct
 from _socket import AF_INET, AF_INET6, inet_pton
 
+from state.host import files
 from state.host.netlink import NETNS_FOLDER, NLA_TYPE_MASK, Socket, attribute, attributes, number
 from state.host.questions import question
 
@@ -51,20 +52,19 @@ def links(netns: str) -> Messages:
 def namespaces(netns: str) -> tuple[tuple[int, str], ...]:
     """The names in /run/netns with the number that the kernel uses for each in this namespace."""
     found: dict[int, str] = {}
-    socket = Socket(netns)
-    for name in sorted(os.listdir(NETNS_FOLDER)) if os.path.isdir(NETNS_FOLDER) else []:
-        try:
-            target = os.open(f"{NETNS_FOLDER}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            answer = socket.get(_GETNSID, struct.pack("=Bxxx", 0) + number(3, target))
-        except OSError:
-            continue  # a file that is no namespace
-        finally:
-            os.close(target)
-        found.setdefault(struct.unpack("=i", attributes(answer, 4)[1])[0], name)
-    socket.close()
+    with Socket(netns) as socket:
+        for name in files.names(NETNS_FOLDER) or ():
+            try:
+                target = os.open(f"{NETNS_FOLDER}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                answer = socket.get(_GETNSID, struct.pack("=Bxxx", 0) + number(3, target))
+            except OSError:
+                continue  # a file that is no namespace
+            finally:
+                os.close(target)
+            found.setdefault(struct.unpack("=i", attributes(answer, 4)[1])[0], name)
     found.pop(-1, None)
     return tuple(found.items())
 
@@ -101,9 +101,8 @@ def routes(netns: str, within: Optional[tuple[str, ...]], protocol: int) -> Mess
         if wanted is None or by == protocol or _lies_within(message, family, length, wanted):
             kept.append(message)
 
-    socket = Socket(netns)
-    socket.dump(_GETROUTE, ROUTE.pack(0, 0, 0, 0, 0, 0, 0, 0, 0), take, kept.clear)
-    socket.close()
+    with Socket(netns) as socket:
+        socket.dump(_GETROUTE, ROUTE.pack(0, 0, 0, 0, 0, 0, 0, 0, 0), take, kept.clear)
     return tuple(_cut(message, 12, _OF_ROUTE) for message in kept)
 
 
@@ -130,14 +129,12 @@ def way(netns: str, address: str) -> bytes:
     """The route that the host itself would take to an address; empty where there is none."""
     family = AF_INET6 if ":" in address else AF_INET
     raw = inet_pton(family, address)
-    socket = Socket(netns)
-    try:
-        body = ROUTE.pack(family, len(raw) * 8, 0, 0, 0, 0, 0, 0, 0) + attribute(1, raw)
-        return _cut(socket.get(_GETROUTE, body), 12, _OF_ROUTE)
-    except OSError:
-        return b""
-    finally:
-        socket.close()
+    body = ROUTE.pack(family, len(raw) * 8, 0, 0, 0, 0, 0, 0, 0) + attribute(1, raw)
+    with Socket(netns) as socket:
+        try:
+            return _cut(socket.get(_GETROUTE, body), 12, _OF_ROUTE)
+        except OSError:
+            return b""
 
 
 @question
@@ -149,11 +146,9 @@ def rules(netns: str) -> Messages:
 
 
 def _dump(netns: str, kind: int, body: bytes) -> list[bytes]:
-    # The socket is not kept: an open one would keep a namespace alive that somebody has deleted.
     messages: list[bytes] = []
-    socket = Socket(netns)
-    socket.dump(kind, body, messages.append, messages.clear)
-    socket.close()
+    with Socket(netns) as socket:
+        socket.dump(kind, body, messages.append, messages.clear)
     return messages
 
 

@@ -40,7 +40,7 @@ def gather(kernel: Kernel, scope: Scope) -> Facts:
     return Facts(
         kernel=release,
         python=".".join(map(str, _python_version())),
-        boot_id=_text("/proc/sys/kernel/random/boot_id"),
+        boot_id=files.boot_id(),
         features=features,
         uplink=uplink.device,
         uplink_mtu=uplink.mtu,
@@ -126,7 +126,7 @@ def probe(tcx: bool) -> Features:
         tcx=tcx,
         btf=files.is_there("/sys/kernel/btf/vmlinux"),
         jit=_jit(),
-        vxlan=has_module("vxlan"),
+        vxlan=files.has_module("vxlan"),
         nft=_masquerades(),
         ringbuf=version(files.release()) >= (5, 8),
     )
@@ -135,7 +135,7 @@ def probe(tcx: bool) -> Features:
 def _masquerades() -> bool:
     """Whether nftables is here, as a command and in the kernel, and can translate addresses: some kernels' cannot."""
     in_kernel = bool(ruleset.generation(""))
-    return _has_command("nft") and in_kernel and has_module("nft_masq") and has_module("nft_chain_nat")
+    return _has_command("nft") and in_kernel and all(map(files.has_module, ("nft_masq", "nft_chain_nat")))
 
 
 def _jit() -> bool:
@@ -145,11 +145,6 @@ def _jit() -> bool:
     if files.is_there("/proc/sys/net/core/netdev_max_backlog"):
         return False
     return "User Mode Linux" not in _text("/proc/cpuinfo")
-
-
-def has_module(name: str, root: str = "/") -> bool:
-    """Whether the kernel has a module, loaded, built in or ready to be loaded."""
-    return files.has_module(name, root)
 
 
 def _has_command(name: str) -> bool:

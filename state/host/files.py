@@ -81,13 +81,20 @@ def capabilities() -> int:
 
 
 @question
+def boot_id() -> str:
+    """The name of this boot, of which there is no second one."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+@question
 def release() -> str:
     """The kernel's release."""
     return os.uname().release
 
 
 @question
-def has_module(name: str, root: str) -> bool:
+def has_module(name: str, root: str = "/") -> bool:
     """Whether the kernel has a module, loaded, built in or ready to be loaded; also where that cannot be told."""
     if os.path.isdir(f"{root}sys/module/{name}"):
         return True

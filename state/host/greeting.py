@@ -6,6 +6,7 @@ import os
 import sys
 
 from state.frame import PROTOCOL
+from state.host import files
 
 TYPE_CHECKING = False  # see `state.host.questions`
 if TYPE_CHECKING:
@@ -14,13 +15,11 @@ if TYPE_CHECKING:
 
 def hello(digest: str) -> dict[str, Any]:
     """Who is speaking; `digest` is the agent's archive's."""
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        boot_id = file.read().strip()
     return {
         "protocol": PROTOCOL,
         "digest": digest,
         "python": sys.version.split()[0],
-        "kernel": os.uname().release,
-        "boot_id": boot_id,
+        "kernel": files.release(),
+        "boot_id": files.boot_id(),
         "uid": os.geteuid(),
     }

@@ -107,7 +107,10 @@ def _refused(netns: str, reason: str) -> Exception:
 
 
 class Socket:
-    """An rtnetlink socket bound to one network namespace for its whole life, whatever its thread does later."""
+    """An rtnetlink socket bound to one network namespace for its whole life, whatever its thread does later.
+
+    Nobody keeps one: an open socket would keep a namespace alive that somebody has deleted.
+    """
 
     def __init__(self, netns: str = "") -> None:
         with inside(netns):
@@ -118,8 +121,10 @@ class Socket:
         self._socket.bind((0, 0))
         self._sequence = 0
 
-    def close(self) -> None:
-        """Give the socket back."""
+    def __enter__(self) -> Socket:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def dump(self, kind: int, body: bytes, take: Callable[[bytes], None], restart: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ import _socket
 import os
 import struct
 
+from state.host import files
 from state.host.netlink import NLM_F_DUMP, NLM_F_REQUEST, NLMSG_ERROR, attributes, inside
 from state.host.questions import question
 
@@ -34,7 +35,7 @@ def generation(netns: str) -> str:
         if struct.unpack_from("=IH", answer)[1] == NLMSG_ERROR:
             return ""
         changes = attributes(answer, 20)[_CHANGES].hex()
-        return f"{_boot()} {_namespace(asking)} {changes}"
+        return f"{files.boot_id()} {_namespace(asking)} {changes}"
     except (OSError, KeyError):
         return ""
     finally:
@@ -51,11 +52,6 @@ def _namespace(socket: _socket.socket) -> str:
         return socket.getsockopt(_SOL_SOCKET, _SO_NETNS_COOKIE, 8).hex()
     except OSError:  # a kernel before 5.14
         return os.urandom(8).hex()
-
-
-def _boot() -> str:
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        return file.read().strip()
 
 
 @question

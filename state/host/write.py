@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Union
 
 from state.host import dumps, messages, read
@@ -31,7 +30,7 @@ def create(home: str, device: Union[Veth, Vxlan]) -> None:
 
 def _make(home: str, requests: Sequence[Request]) -> None:
     """Make a device and mark it; one that cannot be marked, because another device has its mark, is not kept."""
-    with _socket(home) as socket:
+    with Socket(home) as socket:
         refused = carry_out(socket, requests)
         if len(refused) == 1 and refused[0].request is not requests[0]:
             carry_out(socket, [messages.delete_link(requests[0].what.split()[-1])])
@@ -81,7 +80,7 @@ def put(home: str, things: Sequence[Thing]) -> None:
     """Add or replace, in the order given."""
     for netns, group in _by_namespace(things).items():
         devices = _indexes(netns or home)
-        with _socket(netns or home) as socket:
+        with Socket(netns or home) as socket:
             absent = [thing for thing in group if _device(thing) not in devices]
             if absent:
                 raise HostError(*(_no_device(thing) for thing in absent))
@@ -94,24 +93,14 @@ def remove(home: str, things: Sequence[Thing]) -> None:
         if netns and not os.path.exists(f"{NETNS_FOLDER}/{netns}"):
             continue
         devices = _indexes(netns or home)
-        with _socket(netns or home) as socket:
+        with Socket(netns or home) as socket:
             there = [thing for thing in group if _device(thing) in devices]
             _raise(carry_out(socket, [messages.remove(thing, devices) for thing in there]), "remove")
 
 
-@contextmanager
-def _socket(netns: str) -> Generator[Socket, None, None]:
-    # Not kept: an open socket would keep a namespace alive that somebody has deleted.
-    socket = Socket(netns)
-    try:
-        yield socket
-    finally:
-        socket.close()
-
-
 def _run(netns: str, requests: Sequence[Request]) -> None:
     if requests:
-        with _socket(netns) as socket:
+        with Socket(netns) as socket:
             _raise(carry_out(socket, requests), "set")
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from state.facts import Scope
 from state.host import surroundings
-from state.host.facts import has_module, version
+from state.host.facts import version
+from state.host.files import has_module
 from state.kernel import Address, Link, Route, Rule
 from state.naming import PROTOCOL
 from tests.fake_kernel import FakeKernel
