@@ -1,8 +1,8 @@
 """HOST: a look at this host by memory: most of the time nothing has changed since the last one.
 
 The last look is kept with the questions it rests on (`state.host.questions`) and what was to be told of it. Where the
-host answers all of them as it did then, the same is told, in a third of the time: nothing need be made sense of. The
-kernel is asked all the same; with the file deleted nothing changes but the time taken.
+host answers all of them as it did then, the same is told, in less than half the time: nothing need be made sense of.
+The kernel is asked all the same; with the file deleted nothing changes but the time taken.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +14,14 @@ from bpf.layout import LAYOUT, MAPS, Peer
 from bpf.pins import Pins
 from bpf.programs import Programs
 from state.host.netlink import inside
+from state.host.nftables import LinuxNft
 from state.host.questions import same
 from state.kinds import KINDS
 from state.kinds.packed import octets
 from state.plan import scope
 from tests.bpf_loader import intruder
 from tests.bpf_loader.conftest import Town
+from tests.memory import overheard
 
 FIRST = "nc-0005 ingress"
 NEEDS_LINKS = pytest.mark.skipif(not hooks.has_tcx(), reason="this kernel has no tcx, so no links (6.6 and newer have)")
@@ -200,6 +204,16 @@ def test_a_program_of_somebody_else_that_runs_first_is_drift_and_stays(town: Tow
             assert town.bpf.foreign("eth0", "ingress") == ("watcher",)
             (said,) = [text for text in town.facts().warnings if "watcher" in text]
             assert said.startswith("eth0 ingress has a program that is not netctl's (watcher)")
+
+
+def test_nothing_of_bpf_is_read_but_by_a_question(town: Town, tmp_path: Path) -> None:
+    town.apply()
+    (tmp_path / "run").mkdir(mode=0o700)
+    town.kernel.nft = LinuxNft(town.home, str(tmp_path / "run"))
+    town.plan()  # imports are done, the ruleset is known
+    names = rf"'({re.escape(str(tmp_path))}/run|nftables\.json|.*/bpf/\w+\.(outline|bpf\.o))'"
+    known = re.compile(rf"open \(({names}|\d+),\)")
+    assert [line for line in overheard(town.plan) if not known.fullmatch(line)] == []
 
 
 def test_what_runtime_maps_hold_is_no_difference(town: Town) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +18,6 @@ from tests.cli import fake_fleet
 from tests.cli.fake_fleet import FakeHost
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "three-hosts"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A manifest of one's own to change, with its lock file."""
-    place = tmp_path / "shop"
-    shutil.copytree(EXAMPLE, place)
-    assert main(["lock", str(place)]) == 0
-    return place
 
 
 @pytest.fixture

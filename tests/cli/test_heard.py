@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,15 +31,6 @@ FINE = HostPlan("alpha", unchanged=7)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache folder of one's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A manifest of one's own to change, with its lock file."""
-    place = tmp_path / "shop"
-    shutil.copytree(EXAMPLE, place)
-    assert main(["lock", str(place)]) == 0
-    return place
 
 
 @pytest.fixture

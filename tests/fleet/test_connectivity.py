@@ -13,23 +13,13 @@ from cli.test import by_packets
 from state.cluster import Cluster
 from state.manifest import Assertion, PortRange
 from state.problem import Source
-from tests.fleet.town import Town
+from tests.fleet.town import BY_ADDRESS, Town
 
 PORTS = [("TCP", 22), ("TCP", 5432), ("TCP", 5433), ("TCP", 6379), ("TCP", 80), ("UDP", 5432), ("ICMP", None)]
 WORLD = ("203.0.113.200", "203.0.113.250", "198.51.100.20", "2001:db8:fa::20")
 Asked = tuple[str, str, str, int | None, int]
 """Source, destination, protocol, port, IP version."""
 
-BY_ADDRESS = """---
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: by-address, namespace: shop}
-spec:
-  podSelector: {matchLabels: {app: db}}
-  ingress:
-    - from: [{ipBlock: {cidr: "fd42::/48"}}]
-      ports: [{port: 5432, protocol: TCP}]
-"""
 OPS = """fromEndpoints: [{matchLabels: {"k8s:io.cilium.k8s.namespace.labels.team": ops}}]"""
 HTTPS = """toPorts: [{ports: [{port: "443", protocol: TCP}]}]\n"""
 CHANGES: dict[str, list[tuple[str, str, str]]] = {

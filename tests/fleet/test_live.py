@@ -12,7 +12,7 @@ import pytest
 from tests.fleet.conversation import speak
 from tests.fleet.look import changed, look_at_all
 from tests.fleet.monitor import monitor
-from tests.fleet.town import ROOT, Town, netctl
+from tests.fleet.town import BY_ADDRESS, ROOT, Town, netctl
 
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/netctl.yaml"))
 
@@ -62,22 +62,10 @@ def test_a_program_that_does_not_judge_is_found_out(town: Town) -> None:
     assert {item["to"] for item in wrong} == {"shop/db-1"}
 
 
-SIX = """---
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: by-address, namespace: shop}
-spec:
-  podSelector: {matchLabels: {app: db}}
-  ingress:
-    - from: [{ipBlock: {cidr: "fd42::/48"}}]
-      ports: [{port: 5432, protocol: TCP}]
-"""
-
-
 def test_an_assertion_holds_only_if_it_does_in_both_families(town: Town) -> None:
     policies = town.folder / "policies.yaml"
     lines = len(policies.read_text().splitlines())
-    policies.write_text(policies.read_text() + SIX)
+    policies.write_text(policies.read_text() + BY_ADDRESS)
     town.apply()
     for method in (("test", "--live"), ("test",)):
         words = [*method[1:], "--format", "json"]

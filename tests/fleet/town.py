@@ -21,6 +21,17 @@ from state.cluster import Cluster, Endpoint
 
 ROOT = Path(__file__).parent.parent.parent
 PAIR = Path(__file__).parent / "pair"
+BY_ADDRESS = """---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: by-address, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+    - from: [{ipBlock: {cidr: "fd42::/48"}}]
+      ports: [{port: 5432, protocol: TCP}]
+"""
+"""A policy about addresses: it means endpoints, and of one family only."""
 ON_HOSTS = frozenset({"plan", "apply", "status", "test", "monitor", "destroy"})
 
 
